@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Small text tools: joining, splitting, numbers, quoting. No locale, no exceptions.
+#pragma once
+
+#include <charconv>
+#include <concepts>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace oci {
+
+inline void append_part(std::string& out, std::string_view part) {
+    out += part;
+}
+inline void append_part(std::string& out, char part) {
+    out += part;
+}
+template <std::integral Number>
+requires(!std::same_as<Number, char> && !std::same_as<Number, bool>) void append_part(std::string& out, Number part) {
+    out += std::to_string(part);
+}
+
+/// The parts, texts and integers (decimal), one after the other.
+template <typename... Parts>
+std::string concat(Parts const&... parts) {
+    std::string out;
+    (append_part(out, parts), ...);
+    return out;
+}
+
+/// The kernel's text for an errno value with a lower-case first letter, as engines match it ("permission denied").
+std::string errno_text(int errno_value);
+
+/// The whole of `text` as a decimal number; nothing else around it, no sign unless Number is signed, no overflow.
+template <std::integral Number>
+std::optional<Number> parse_number(std::string_view text, int base = 10) {
+    Number value{};
+    auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+    if (error != std::errc{} || end != text.data() + text.size() || text.empty())
+        return std::nullopt;
+    return value;
+}
+
+/// "ab,,c" split at ',' is {"ab", "", "c"}; "" is {""}.
+std::vector<std::string_view> split(std::string_view text, char separator);
+std::string join(std::vector<std::string> const& parts, std::string_view separator);
+/// Without blanks and line ends at both ends.
+std::string_view trim(std::string_view text);
+/// 0755 as "0755".
+std::string octal(unsigned value);
+/// A JSON string with its quotes; invalid UTF-8 is replaced, so the result is always valid JSON.
+std::string json_string(std::string_view text);
+/// For logs and terminals: control characters (also DEL) as \xNN, so that a container cannot drive the user's terminal.
+std::string printable(std::string_view text);
+
+/// The absolute, lexically cleaned form of a path: "." and empty parts dropped, ".." resolved, never above "/".
+std::string clean_path(std::string_view path);
+/// `path` if it is absolute, else below `base`; cleaned.
+std::string absolute_path(std::string_view base, std::string_view path);
+/// The part after the last '/' ("/a/b" and "/a/b/" give "b"); the part before it ("/a"), "/" for "/b".
+std::string_view base_name(std::string_view path);
+std::string_view parent_path(std::string_view path);
+
+} // namespace oci

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Unix sockets: pairs, paths of any length, descriptors sent along (unix(7)). No abstract names, ever.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/result.h"
+#include "kernel/fd.h"
+#include "kernel/process.h"
+
+namespace oci::kernel {
+
+/// socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC).
+Result<std::pair<Fd, Fd>> sequenced_pair();
+/// Listens (SOCK_SEQPACKET, mode 0600) at `name` in `directory`, through /proc/self/fd, so that no path limit applies.
+Result<Fd> listen_at(int directory, std::string const& name);
+/// Connects to `name` in `directory` (AT_FDCWD with a full path: its folder is opened first). type: SOCK_STREAM or
+/// SOCK_SEQPACKET.
+Result<Fd> connect_at(int directory, std::string const& name, int type);
+/// One message; MSG_NOSIGNAL. EMSGSIZE is avoided by growing the send buffer.
+Result<void> send_message(int socket, std::string_view data);
+/// One message together with descriptors (SCM_RIGHTS).
+Result<void> send_descriptors(int socket, std::string_view data, std::span<int const> descriptors);
+/// One message of a sequenced socket; "" at end of file; ETIMEDOUT when the deadline passes first; ECONNRESET when the
+/// peer ended without having read what was sent to it. Descriptors that come along are closed.
+Result<std::string> receive_message(int socket, Deadline deadline);
+/// One message of a sequenced or stream socket and exactly one descriptor with it.
+Result<Fd> receive_descriptor(int socket, Deadline deadline);
+
+} // namespace oci::kernel

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starts another program (a hook) with given standard streams and nothing else.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "kernel/process.h"
+
+namespace oci::kernel {
+
+struct SpawnRequest {
+    std::string path;                                    ///< absolute
+    std::vector<std::string> arguments;                  ///< argv
+    std::optional<std::vector<std::string>> environment; ///< unset: the caller's
+    int standard_input = -1;                             ///< descriptor
+    int standard_output = -1;                            ///< descriptor for both output streams
+};
+/// fork and execve(2) with signals unblocked and at their defaults; every other descriptor is closed. A failed execve
+/// is this call's failure.
+Result<ClonedProcess> spawn(SpawnRequest const& request);
+
+} // namespace oci::kernel

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/text.h"
+
+#include <cstring>
+
+namespace oci {
+
+std::string errno_text(int errno_value) {
+    char const* text = strerrordesc_np(errno_value);
+    if (text == nullptr)
+        return concat("error ", errno_value);
+    std::string result(text);
+    if (result[0] >= 'A' && result[0] <= 'Z')
+        result[0] = static_cast<char>(result[0] - 'A' + 'a');
+    return result;
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+    std::vector<std::string_view> parts;
+    while (true) {
+        auto const end = text.find(separator);
+        parts.push_back(text.substr(0, end));
+        if (end == std::string_view::npos)
+            return parts;
+        text.remove_prefix(end + 1);
+    }
+}
+
+std::string join(std::vector<std::string> const& parts, std::string_view separator) {
+    std::string out;
+    for (auto const& part : parts) {
+        if (&part != &parts.front())
+            out += separator;
+        out += part;
+    }
+    return out;
+}
+
+std::string_view trim(std::string_view text) {
+    constexpr std::string_view blanks = " \t\r\n";
+    auto const first = text.find_first_not_of(blanks);
+    if (first == std::string_view::npos)
+        return {};
+    return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
+std::string octal(unsigned value) {
+    std::string digits;
+    do {
+        digits.insert(digits.begin(), static_cast<char>('0' + value % 8));
+        value /= 8;
+    } while (value != 0);
+    return digits.starts_with('0') ? digits : "0" + digits;
+}
+
+namespace {
+
+char hex_digit(unsigned value) {
+    return "0123456789abcdef"[value & 15U];
+}
+
+/// The length of the valid UTF-8 sequence at the start of `text`, or 0 (RFC 3629: no overlong forms, no surrogates).
+std::size_t utf8_length(std::string_view text) {
+    auto const byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    unsigned const first = byte(0);
+    if (first < 0x80)
+        return 1;
+    std::size_t const length = first >= 0xf0 && first <= 0xf4  ? 4
+                               : first >= 0xe0 && first < 0xf0 ? 3
+                               : first >= 0xc2 && first < 0xe0 ? 2
+                                                               : 0;
+    if (length == 0 || text.size() < length)
+        return 0;
+    for (std::size_t i = 1; i < length; ++i)
+        if ((byte(i) & 0xc0U) != 0x80)
+            return 0;
+    unsigned const second = byte(1);
+    bool const overlong = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
+    bool const outside = (first == 0xed && second > 0x9f) || (first == 0xf4 && second > 0x8f);
+    return overlong || outside ? 0 : length;
+}
+
+} // namespace
+
+std::string json_string(std::string_view text) {
+    std::string out = "\"";
+    while (!text.empty()) {
+        auto const byte = static_cast<unsigned char>(text[0]);
+        auto const length = utf8_length(text);
+        if (length == 0)
+            out += "\xef\xbf\xbd";
+        else if (byte == '"' || byte == '\\')
+            (out += '\\') += static_cast<char>(byte);
+        else if (byte == '\n')
+            out += "\\n";
+        else if (byte == '\t')
+            out += "\\t";
+        else if (byte < 0x20 || byte == 0x7f)
+            (out += concat("\\u00", hex_digit(byte >> 4U))) += hex_digit(byte);
+        else
+            out += text.substr(0, length);
+        text.remove_prefix(length == 0 ? 1 : length);
+    }
+    return out += '"';
+}
+
+std::string printable(std::string_view text) {
+    std::string out;
+    for (char const c : text) {
+        auto const byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte == 0x7f)
+            (out += concat("\\x", hex_digit(byte >> 4U))) += hex_digit(byte);
+        else
+            out += c;
+    }
+    return out;
+}
+
+std::string clean_path(std::string_view path) {
+    std::vector<std::string_view> kept;
+    for (auto const part : split(path, '/')) {
+        if (part.empty() || part == ".")
+            continue;
+        if (part != "..")
+            kept.push_back(part);
+        else if (!kept.empty())
+            kept.pop_back();
+    }
+    std::string out;
+    for (auto const part : kept)
+        (out += '/') += part;
+    return out.empty() ? "/" : out;
+}
+
+std::string absolute_path(std::string_view base, std::string_view path) {
+    return path.starts_with('/') ? clean_path(path) : clean_path(concat(base, "/", path));
+}
+
+std::string_view base_name(std::string_view path) {
+    while (path.ends_with('/'))
+        path.remove_suffix(1);
+    return path.substr(path.rfind('/') + 1);
+}
+
+std::string_view parent_path(std::string_view path) {
+    while (path.ends_with('/'))
+        path.remove_suffix(1);
+    auto const slash = path.rfind('/');
+    if (slash == std::string_view::npos)
+        return ".";
+    return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+} // namespace oci

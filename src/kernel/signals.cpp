@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/signals.h"
+
+#include <cerrno>
+#include <csignal>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace oci::kernel {
+
+Result<Fd> signal_descriptor() {
+    sigset_t all;
+    ::sigfillset(&all);
+    int const descriptor = ::signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (descriptor < 0)
+        return fail_errno(errno, "signalfd");
+    return Fd(descriptor);
+}
+
+Result<std::optional<int>> next_signal(int descriptor) {
+    signalfd_siginfo information{};
+    if (::read(descriptor, &information, sizeof information) == static_cast<ssize_t>(sizeof information))
+        return static_cast<int>(information.ssi_signo);
+    if (errno == EAGAIN || errno == EINTR)
+        return std::nullopt;
+    return fail_errno(errno, "read signalfd");
+}
+
+std::optional<EndedChild> reap_any() {
+    int status = 0;
+    pid_t const pid = ::waitpid(-1, &status, WNOHANG);
+    if (pid <= 0)
+        return std::nullopt;
+    return EndedChild{pid, WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status)};
+}
+
+} // namespace oci::kernel

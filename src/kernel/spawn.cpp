@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/spawn.h"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "kernel/socket.h"
+
+namespace oci::kernel {
+
+namespace {
+
+std::vector<char*> pointers(std::vector<std::string> const& texts) {
+    std::vector<char*> out;
+    for (auto const& text : texts)
+        out.push_back(const_cast<char*>(text.c_str()));
+    out.push_back(nullptr);
+    return out;
+}
+
+/// In the child. Returns errno of what failed.
+int become_program(SpawnRequest const& request, int report) {
+    if (::dup2(request.standard_input, STDIN_FILENO) < 0 || ::dup2(request.standard_output, STDOUT_FILENO) < 0 ||
+        ::dup2(request.standard_output, STDERR_FILENO) < 0)
+        return errno;
+    auto const from = static_cast<unsigned>(STDERR_FILENO + 1);
+    if (!mark_close_on_exec(from, ~0U) || !unblock_all_signals_and_reset_handlers())
+        return errno;
+    // The pipe end that reports a failed execve; it must have survived the dup2 calls above.
+    if (report <= STDERR_FILENO)
+        return EBADF;
+    auto const arguments = pointers(request.arguments);
+    if (!request.environment) {
+        ::execv(request.path.c_str(), arguments.data());
+    } else {
+        auto const environment = pointers(*request.environment);
+        ::execve(request.path.c_str(), arguments.data(), environment.data());
+    }
+    return errno;
+}
+
+} // namespace
+
+Result<ClonedProcess> spawn(SpawnRequest const& request) {
+    auto [ours, theirs] = TRY(sequenced_pair());
+    auto child = TRY(clone3({}));
+    if (child.pid == 0) {
+        ours.close();
+        int const failure = become_program(request, theirs.get());
+        [[maybe_unused]] auto const ignored = ::write(theirs.get(), &failure, sizeof failure);
+        ::_exit(127);
+    }
+    theirs.close();
+    auto const answer = TRY(receive_message(ours.get(), Deadline::after(std::chrono::seconds(60))));
+    if (answer.empty())
+        return child;
+    TRY(reap(child.pidfd.get()));
+    int failure = EIO;
+    if (answer.size() == sizeof failure)
+        answer.copy(reinterpret_cast<char*>(&failure), sizeof failure);
+    return fail_errno(failure, "execve ", request.path);
+}
+
+} // namespace oci::kernel
