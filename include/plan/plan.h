@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// From what is asked (Spec) to everything that will be done, in order (Plan). Pure: no system calls.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/host.h"
+#include "base/result.h"
+#include "spec/spec.h"
+#include "steps/step.h"
+
+namespace oci::plan {
+
+enum class CgroupDriver { cgroupfs, disabled };
+
+/// What the command line adds to config.json.
+struct CreateRequest {
+    std::string id;
+    std::string bundle;         ///< absolute
+    std::string console_socket; ///< "" without
+    std::string pid_file;       ///< absolute, "" without
+    std::string pidfd_socket;   ///< "" without
+    bool detach = true;         ///< false: `run` in the foreground, the runtime keeps the terminal itself
+    bool no_pivot = false;
+    bool no_new_keyring = false;
+    unsigned preserved_descriptors = 0; ///< after the standard streams, LISTEN_FDS included
+    unsigned listen_fds = 0;            ///< socket activation: sets LISTEN_FDS and LISTEN_PID=1
+    CgroupDriver cgroup_driver = CgroupDriver::cgroupfs;
+};
+
+/// The plan of `create` and of the first half of `run`: THE order of everything (config.md, runtime.md#lifecycle).
+Result<steps::Plan> make_create_plan(spec::Spec const& spec, HostFacts const& host, CreateRequest const& request);
+
+struct ExecRequest {
+    spec::Process process;
+    std::vector<std::uint64_t> namespaces; ///< CLONE_NEW* in which the container's init differs from the runtime
+    std::string pid_file;
+    unsigned preserved_descriptors = 0;
+    bool in_cgroup = true;
+};
+/// The plan of `exec`.
+Result<steps::Plan> make_exec_plan(spec::Spec const& spec, HostFacts const& host, ExecRequest const& request);
+
+/// The hooks of one kind as an operation, or nullopt when there are none.
+std::optional<steps::RunHooks> make_hooks(spec::Spec const& spec, spec::HookKind kind);
+
+/// Where the container's cgroup is, below the cgroup2 mount: an absolute cgroupsPath as it is, a relative one (or,
+/// unset, the id) below the parent of the runtime's own cgroup, as runc does.
+Result<std::string> cgroup_path(spec::Spec const& spec, HostFacts const& host, std::string const& id);
+
+/// The plan as text (one numbered line a step, with its actor) and as JSON.
+std::string plan_text(steps::Plan const& plan);
+std::string plan_json(steps::Plan const& plan);
+
+} // namespace oci::plan

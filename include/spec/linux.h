@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// The "linux" object of config.json, typed (config-linux.md). Numbers are the kernel's: CLONE_NEW*, RLIMIT_*, MS_*.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace oci::spec {
+
+struct IdMapping {
+    std::uint32_t container_id = 0;
+    std::uint32_t host_id = 0;
+    std::uint32_t size = 0;
+    bool operator==(IdMapping const&) const = default;
+};
+
+struct Namespace {
+    std::uint64_t type = 0; ///< CLONE_NEWPID, CLONE_NEWNET, ... CLONE_NEWTIME
+    std::string path;       ///< "": a new one
+    bool operator==(Namespace const&) const = default;
+};
+
+struct TimeOffset {
+    std::int64_t seconds = 0;
+    std::uint32_t nanoseconds = 0;
+    bool operator==(TimeOffset const&) const = default;
+};
+
+enum class DeviceType { character, block, fifo };
+
+struct Device {
+    std::string path;
+    DeviceType type = DeviceType::character; ///< "u" is character
+    std::int64_t major = 0;
+    std::int64_t minor = 0;
+    std::uint32_t file_mode = 0666; ///< permission bits
+    std::uint32_t uid = 0;
+    std::uint32_t gid = 0;
+    bool operator==(Device const&) const = default;
+};
+
+/// One entry of resources.devices.
+struct DeviceRule {
+    bool allow = false;
+    char type = 'a';                   ///< 'a', 'b' or 'c'
+    std::optional<std::int64_t> major; ///< unset: any
+    std::optional<std::int64_t> minor;
+    bool read = true;
+    bool write = true;
+    bool mknod = true;
+    bool operator==(DeviceRule const&) const = default;
+};
+
+struct Memory {
+    std::optional<std::int64_t> limit; ///< bytes, -1 unlimited
+    std::optional<std::int64_t> reservation;
+    std::optional<std::int64_t> swap; ///< memory + swap, bytes
+    bool check_before_update = false;
+    bool operator==(Memory const&) const = default;
+};
+
+struct Cpu {
+    std::optional<std::uint64_t> shares;
+    std::optional<std::int64_t> quota;   ///< microseconds
+    std::optional<std::uint64_t> period; ///< microseconds
+    std::optional<std::uint64_t> burst;  ///< microseconds
+    std::optional<std::int64_t> idle;
+    std::string cpus;
+    std::string mems;
+    bool operator==(Cpu const&) const = default;
+};
+
+struct Resources {
+    std::vector<DeviceRule> devices;
+    std::optional<std::int64_t> pids_limit; ///< -1 unlimited
+    Memory memory;
+    Cpu cpu;
+    bool operator==(Resources const&) const = default;
+};
+
+struct SeccompArgument {
+    unsigned index = 0;
+    std::uint64_t value = 0;
+    std::uint64_t value_two = 0;
+    std::string op; ///< "SCMP_CMP_EQ" ...; known to be valid
+    bool operator==(SeccompArgument const&) const = default;
+};
+
+struct SeccompRule {
+    std::vector<std::string> names; ///< system calls; unknown ones are skipped by the planner
+    std::string action;             ///< "SCMP_ACT_ERRNO" ...; known to be valid
+    std::optional<std::uint32_t> errno_return;
+    std::vector<SeccompArgument> arguments;
+    bool operator==(SeccompRule const&) const = default;
+};
+
+struct Seccomp {
+    std::string default_action;
+    std::optional<std::uint32_t> default_errno_return;
+    std::vector<std::string> architectures; ///< "SCMP_ARCH_X86_64" ...; known to be valid
+    std::vector<std::string> flags;         ///< "SECCOMP_FILTER_FLAG_LOG" ...; known to be valid
+    std::vector<SeccompRule> rules;
+    bool operator==(Seccomp const&) const = default;
+};
+
+struct Linux {
+    std::vector<Namespace> namespaces;
+    std::vector<IdMapping> uid_mappings;
+    std::vector<IdMapping> gid_mappings;
+    std::map<std::string, TimeOffset> time_offsets; ///< "monotonic", "boottime"
+    std::vector<Device> devices;
+    std::string cgroups_path;
+    Resources resources;
+    std::uint64_t rootfs_propagation =
+        0; ///< MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE, with MS_REC for "r..."; 0: unset
+    std::optional<Seccomp> seccomp;
+    std::map<std::string, std::string> sysctl;
+    std::vector<std::string> masked_paths;
+    std::vector<std::string> readonly_paths;
+    bool operator==(Linux const&) const = default;
+
+    /// The entry of that CLONE_NEW* type, or nullptr.
+    Namespace const* find(std::uint64_t type) const;
+    /// Whether a new namespace of that type is asked for.
+    bool creates(std::uint64_t type) const;
+};
+
+} // namespace oci::spec

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operations that turn the finisher into the container's process.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "steps/namespaces.h"
+
+namespace oci::steps {
+
+struct ResourceLimitSetting {
+    int resource = 0; ///< RLIMIT_*
+    std::uint64_t soft = 0;
+    std::uint64_t hard = 0;
+    bool operator==(ResourceLimitSetting const&) const = default;
+};
+
+struct SetOomScore {
+    int value = 0;
+    bool operator==(SetOomScore const&) const = default;
+};
+
+/// Hard limits above the runtime's own need the host's CAP_SYS_RESOURCE: the runtime raises them, the finisher lowers.
+struct RaiseResourceLimits {
+    std::vector<ResourceLimitSetting> limits;
+    bool operator==(RaiseResourceLimits const&) const = default;
+};
+
+/// exec: the finisher enters the namespaces of the container's init and goes on in a child of its own.
+struct JoinContainer {
+    std::vector<std::uint64_t> namespaces; ///< CLONE_NEW*, in the order they are entered
+    bool operator==(JoinContainer const&) const = default;
+};
+
+struct JoinSessionKeyring {
+    std::string name;
+    bool operator==(JoinSessionKeyring const&) const = default;
+};
+
+struct SetUser {
+    std::uint32_t uid = 0;
+    std::uint32_t gid = 0;
+    std::vector<std::uint32_t> groups;
+    std::uint32_t umask = 022;
+    bool own_streams = true;       ///< fchown the standard streams to the user
+    bool setgroups_denied = false; ///< user_namespaces(7): then supplementary groups stay as they are
+    bool operator==(SetUser const&) const = default;
+};
+
+struct SetCapabilities {
+    std::uint64_t bounding = 0;
+    std::uint64_t effective = 0;
+    std::uint64_t inheritable = 0;
+    std::uint64_t permitted = 0;
+    std::uint64_t ambient = 0;
+    bool keep_for_seccomp = false; ///< CAP_SYS_ADMIN stays until the filter is loaded (no no_new_privs)
+    bool operator==(SetCapabilities const&) const = default;
+};
+
+struct SetNoNewPrivileges {
+    bool operator==(SetNoNewPrivileges const&) const = default;
+};
+
+/// chdir(2), and the result is a folder inside the container (CVE-2024-21626).
+struct ChangeDirectory {
+    std::string path;
+    bool operator==(ChangeDirectory const&) const = default;
+};
+
+/// Finds args[0] in PATH, as execvp(3) does, and that it can be executed.
+struct FindProgram {
+    std::string name;
+    bool operator==(FindProgram const&) const = default;
+};
+
+struct SetResourceLimits {
+    std::vector<ResourceLimitSetting> limits;
+    bool operator==(SetResourceLimits const&) const = default;
+};
+
+/// Everything but the standard streams and `preserved` descriptors after them.
+struct CloseDescriptors {
+    unsigned preserved = 0;
+    bool operator==(CloseDescriptors const&) const = default;
+};
+
+struct LoadSeccomp {
+    std::vector<std::uint64_t> program; ///< struct sock_filter
+    unsigned flags = 0;                 ///< SECCOMP_FILTER_FLAG_*
+    std::string default_action;         ///< for describe
+    bool operator==(LoadSeccomp const&) const = default;
+};
+
+struct Execute {
+    std::vector<std::string> arguments;
+    std::vector<std::string> environment; ///< HOME is added from the container's /etc/passwd where it is missing
+    bool operator==(Execute const&) const = default;
+};
+
+} // namespace oci::steps

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operations that build the container's file system. Paths are inside the container unless said otherwise.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace oci::steps {
+
+/// Propagation of every mount of the new mount namespace, so that nothing leaks to the host (MS_* with MS_REC).
+struct IsolateMounts {
+    std::uint64_t propagation = 0;
+    bool operator==(IsolateMounts const&) const = default;
+};
+
+/// Makes the detached procfs through which labels, sysctls and ids are written, before any container mount exists.
+struct OpenProcfs {
+    bool operator==(OpenProcfs const&) const = default;
+};
+
+struct MountSource {
+    std::string path; ///< on the host, absolute
+    bool recursive = true;
+    bool operator==(MountSource const&) const = default;
+};
+
+/// Opens the sources of all bind mounts as detached trees, still with the rights of the caller (they may lie in folders
+/// that the container's user cannot enter). BindMount::source is an index into this list.
+struct OpenMountSources {
+    std::vector<MountSource> sources;
+    bool operator==(OpenMountSources const&) const = default;
+};
+
+/// Clones the rootfs and attaches it over itself; from here on "/" of the container is that mount.
+struct AttachRootfs {
+    std::string path; ///< on the host
+    bool operator==(AttachRootfs const&) const = default;
+};
+
+/// What all mounts have in common.
+struct MountTarget {
+    std::string destination;
+    std::uint64_t set = 0; ///< MOUNT_ATTR_*
+    std::uint64_t clear = 0;
+    std::uint64_t recursive_set = 0;
+    std::uint64_t recursive_clear = 0;
+    std::vector<std::uint64_t> propagation; ///< MS_* with MS_REC, one call each, in order
+    bool operator==(MountTarget const&) const = default;
+};
+
+struct MountFilesystem {
+    MountTarget target;
+    std::string type;
+    std::string source;
+    std::vector<std::string> parameters; ///< "size=64k" or "sync", for fsconfig(2)
+    bool copy_up = false;                ///< tmpfs only: first filled with what the rootfs has there
+    bool plain_directory = false; ///< the target must be a folder and no symbolic link may lead to it (/proc, /sys)
+    bool operator==(MountFilesystem const&) const = default;
+};
+
+struct BindMount {
+    MountTarget target;
+    std::size_t source = 0; ///< index into OpenMountSources
+    std::string source_path;
+    bool operator==(BindMount const&) const = default;
+};
+
+/// The cgroup2 hierarchy: a new mount in a new cgroup namespace, else the container's own folder of the host's mount.
+struct MountCgroup {
+    MountTarget target;
+    bool new_namespace = true;
+    std::string cgroup_path; ///< below the cgroup2 mount, for the bind
+    bool operator==(MountCgroup const&) const = default;
+};
+
+/// Option "remount": changes attributes of the mount that is already there.
+struct Remount {
+    MountTarget target;
+    bool operator==(Remount const&) const = default;
+};
+
+struct DeviceNode {
+    std::string path;
+    char type = 'c'; ///< 'c', 'b' or 'p'
+    std::uint32_t major = 0;
+    std::uint32_t minor = 0;
+    std::uint32_t mode = 0666; ///< permission bits
+    std::uint32_t uid = 0;
+    std::uint32_t gid = 0;
+    bool operator==(DeviceNode const&) const = default;
+};
+
+/// In a user namespace mknod(2) is forbidden: the host's nodes are bind-mounted (`from_host`), opened before.
+struct CreateDevices {
+    std::vector<DeviceNode> nodes;
+    bool from_host = false;
+    std::size_t first_source = 0; ///< with from_host: node i is source first_source + i of OpenMountSources
+    bool operator==(CreateDevices const&) const = default;
+};
+
+struct SymbolicLink {
+    std::string path;
+    std::string target;
+    bool operator==(SymbolicLink const&) const = default;
+};
+
+/// /dev/fd, /dev/stdin ..., /dev/ptmx: what exists under these names in a writable /dev is left or replaced as runc
+/// does.
+struct LinkDevices {
+    std::vector<SymbolicLink> links;
+    bool operator==(LinkDevices const&) const = default;
+};
+
+struct TerminalSize {
+    std::uint16_t rows = 0;
+    std::uint16_t columns = 0;
+    bool operator==(TerminalSize const&) const = default;
+};
+
+/// A pseudoterminal out of the container's own devpts: becomes /dev/console and standard streams; the master goes to
+/// the console socket.
+struct SetUpConsole {
+    std::optional<TerminalSize> size;
+    std::uint32_t owner = 0; ///< user of the process
+    bool operator==(SetUpConsole const&) const = default;
+};
+
+struct CreateWorkingDirectory {
+    std::string path;
+    bool operator==(CreateWorkingDirectory const&) const = default;
+};
+
+/// `by_moving`: MS_MOVE and chroot(2) instead of pivot_root(2) (--no-pivot).
+struct PivotRoot {
+    bool by_moving = false;
+    bool operator==(PivotRoot const&) const = default;
+};
+
+struct SetRootPropagation {
+    std::uint64_t propagation = 0;
+    bool operator==(SetRootPropagation const&) const = default;
+};
+
+/// Mounts asked for read-only that had to stay writable while folders, devices and links were made in them.
+struct FinishReadonlyMounts {
+    std::vector<std::string> destinations;
+    bool operator==(FinishReadonlyMounts const&) const = default;
+};
+
+struct MakeRootReadonly {
+    bool operator==(MakeRootReadonly const&) const = default;
+};
+
+/// Files under a null device of our own making, folders under an empty read-only tmpfs; missing ones are skipped.
+struct MaskPaths {
+    std::vector<std::string> paths;
+    bool operator==(MaskPaths const&) const = default;
+};
+
+struct MakePathsReadonly {
+    std::vector<std::string> paths;
+    bool operator==(MakePathsReadonly const&) const = default;
+};
+
+} // namespace oci::steps

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// The vocabulary of plans: one closed variant of plain structs, and who does each.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "steps/cgroup.h"
+#include "steps/lifecycle.h"
+#include "steps/namespaces.h"
+#include "steps/process.h"
+#include "steps/rootfs.h"
+
+namespace oci::steps {
+
+/// Who performs a step. runtime: the command itself. container: its forked child inside the new namespaces. finisher:
+/// the small program that child becomes.
+enum class Actor { runtime, container, finisher };
+
+using Operation =
+    std::variant<ReserveContainer, RecordContainer, CreateCgroup, ApplyCgroupSettings, AttachDeviceFilter,
+                 ConnectConsole, OpenStartGate, StartInit, StartExec, WriteIdMaps, SetOomScore, RaiseResourceLimits,
+                 JoinMountNamespace, IsolateMounts, OpenProcfs, OpenMountSources, BecomeMappedUser,
+                 UnshareCgroupNamespace, AttachRootfs, MountFilesystem, BindMount, MountCgroup, Remount, CreateDevices,
+                 LinkDevices, SetUpConsole, RunHooks, CreateWorkingDirectory, PivotRoot, SetRootPropagation,
+                 FinishReadonlyMounts, MakeRootReadonly, SetHostname, SetDomainname, SetSysctls, MaskPaths,
+                 MakePathsReadonly, BecomeFinisher, JoinContainer, JoinSessionKeyring, SetUser, SetCapabilities,
+                 SetNoNewPrivileges, ChangeDirectory, FindProgram, SaveState, SendPidfd, WritePidFile, WaitForStart,
+                 SetResourceLimits, CloseDescriptors, LoadSeccomp, Execute>;
+
+struct Step {
+    Actor actor = Actor::runtime;
+    Operation operation;
+    bool operator==(Step const&) const = default;
+};
+
+using Plan = std::vector<Step>;
+
+std::string_view actor_name(Actor actor);
+/// The operation's name: "MountFilesystem".
+std::string_view operation_name(Operation const& operation);
+/// One line for people, the only place that words an operation: "mount proc at /proc (nosuid,noexec,nodev)".
+/// Errors begin with it, `plan` prints it.
+std::string describe(Operation const& operation);
+
+} // namespace oci::steps

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// THE order in which a container is made. Read it top to bottom: it is the order done.
+#include <sched.h>
+
+#include "plan/cgroup.h"
+#include "plan/device_filter.h"
+#include "plan/topics.h"
+
+namespace oci::plan {
+
+namespace {
+
+using steps::Actor;
+
+class Builder {
+public:
+    void add(Actor actor, steps::Operation operation) { plan_.push_back({actor, std::move(operation)}); }
+    template <typename Operation>
+    void add(Actor actor, std::optional<Operation> operation) {
+        if (operation)
+            add(actor, steps::Operation(*std::move(operation)));
+    }
+    void add_all(Actor actor, std::vector<steps::Operation> operations) {
+        for (auto& operation : operations)
+            add(actor, std::move(operation));
+    }
+    steps::Plan& plan() { return plan_; }
+
+private:
+    steps::Plan plan_;
+};
+
+struct Cgroup {
+    std::string path; ///< "" without cgroup
+    std::vector<steps::CgroupSetting> early;
+    std::vector<steps::CgroupSetting> late;
+};
+
+Result<Cgroup> plan_cgroup(spec::Spec const& spec, HostFacts const& host, CreateRequest const& request) {
+    Cgroup cgroup{{}, early_settings(spec.linux.resources), TRY(late_settings(spec.linux.resources))};
+    if (request.cgroup_driver == CgroupDriver::cgroupfs) {
+        cgroup.path = TRY(cgroup_path(spec, host, request.id));
+        return cgroup;
+    }
+    for (auto const* settings : {&cgroup.early, &cgroup.late})
+        if (!settings->empty())
+            return fail(settings->front().pointer, ": needs a cgroup, but the cgroup manager is disabled");
+    return cgroup;
+}
+
+void append_cgroup(Builder& builder, spec::Spec const& spec, Cgroup const& cgroup) {
+    if (cgroup.path.empty())
+        return;
+    auto needs = cgroup.early;
+    needs.insert(needs.end(), cgroup.late.begin(), cgroup.late.end());
+    builder.add(Actor::runtime, steps::CreateCgroup{cgroup.path, std::move(needs)});
+    if (!cgroup.early.empty())
+        builder.add(Actor::runtime, steps::ApplyCgroupSettings{cgroup.early});
+    steps::AttachDeviceFilter filter;
+    for (auto const& rule : spec.linux.resources.devices)
+        filter.rules.push_back(describe_rule(rule));
+    filter.program = compile_device_filter(spec.linux.resources.devices);
+    builder.add(Actor::runtime, std::move(filter));
+}
+
+/// The runtime's part before the container's processes do anything.
+void append_start(Builder& builder, spec::Spec const& spec, HostFacts const& host, CreateRequest const& request) {
+    if (spec.process && spec.process->terminal)
+        builder.add(Actor::runtime, steps::ConnectConsole{request.console_socket});
+    builder.add(Actor::runtime, steps::OpenStartGate{});
+    builder.add(Actor::runtime, start_init(spec, request.cgroup_driver != CgroupDriver::disabled));
+    builder.add(Actor::runtime, write_id_maps(spec));
+    if (!spec.process)
+        return;
+    if (spec.process->oom_score_adj)
+        builder.add(Actor::runtime, steps::SetOomScore{*spec.process->oom_score_adj});
+    auto raised = limits_to_raise(resource_limits(*spec.process), host);
+    if (!raised.empty())
+        builder.add(Actor::runtime, steps::RaiseResourceLimits{std::move(raised)});
+}
+
+void append_rootfs(Builder& builder, spec::Spec const& spec, CreateRequest const& request, Rootfs rootfs) {
+    if (auto const* joined = spec.linux.find(CLONE_NEWNS); joined != nullptr && !joined->path.empty())
+        builder.add(Actor::container, steps::JoinMountNamespace{joined->path});
+    builder.add(Actor::container, steps::IsolateMounts{build_propagation(spec)});
+    builder.add(Actor::container, steps::OpenProcfs{});
+    builder.add(Actor::container, std::move(rootfs.sources));
+    builder.add(Actor::container, steps::AttachRootfs{absolute_path(request.bundle, spec.root.path)});
+    builder.add(Actor::container, become_mapped_user(spec));
+    if (spec.linux.creates(CLONE_NEWCGROUP))
+        builder.add(Actor::container, steps::UnshareCgroupNamespace{});
+    builder.add_all(Actor::container, std::move(rootfs.mounts));
+    builder.add_all(Actor::container, std::move(rootfs.devices));
+    if (spec.hostname && !spec.hostname->empty())
+        builder.add(Actor::container, steps::SetHostname{*spec.hostname});
+    if (spec.domainname && !spec.domainname->empty())
+        builder.add(Actor::container, steps::SetDomainname{*spec.domainname});
+}
+
+/// config.md#posix-platform-hooks: all three after the environment was made, before pivot_root.
+void append_create_hooks(Builder& builder, spec::Spec const& spec) {
+    builder.add(Actor::runtime, make_hooks(spec, spec::HookKind::prestart));
+    builder.add(Actor::runtime, make_hooks(spec, spec::HookKind::create_runtime));
+    builder.add(Actor::container, make_hooks(spec, spec::HookKind::create_container));
+}
+
+void append_enter_root(Builder& builder, spec::Spec const& spec, CreateRequest const& request,
+                       std::vector<std::string> finish_readonly) {
+    if (spec.process) {
+        builder.add(Actor::container, steps::CreateWorkingDirectory{spec.process->cwd});
+        if (spec.process->terminal) {
+            steps::SetUpConsole console{.size = std::nullopt, .owner = spec.process->user.uid};
+            if (auto const& size = spec.process->console_size)
+                console.size = steps::TerminalSize{size->height, size->width};
+            builder.add(Actor::container, console);
+        }
+    }
+    builder.add(Actor::container, steps::PivotRoot{request.no_pivot});
+    if (spec.linux.rootfs_propagation != 0)
+        builder.add(Actor::container, steps::SetRootPropagation{spec.linux.rootfs_propagation});
+    // After the hooks: they make the network interfaces that net.* sysctls name.
+    if (!spec.linux.sysctl.empty())
+        builder.add(Actor::container, steps::SetSysctls{{spec.linux.sysctl.begin(), spec.linux.sysctl.end()}});
+    if (!finish_readonly.empty())
+        builder.add(Actor::container, steps::FinishReadonlyMounts{std::move(finish_readonly)});
+    if (spec.root.readonly)
+        builder.add(Actor::container, steps::MakeRootReadonly{});
+    if (!spec.linux.readonly_paths.empty())
+        builder.add(Actor::container, steps::MakePathsReadonly{spec.linux.readonly_paths});
+    if (!spec.linux.masked_paths.empty())
+        builder.add(Actor::container, steps::MaskPaths{spec.linux.masked_paths});
+    builder.add(Actor::container, steps::BecomeFinisher{});
+}
+
+void append_commit(Builder& builder, Cgroup cgroup, CreateRequest const& request) {
+    if (!cgroup.late.empty())
+        builder.add(Actor::runtime, steps::ApplyCgroupSettings{std::move(cgroup.late)});
+    builder.add(Actor::runtime, steps::SaveState{});
+    if (!request.pidfd_socket.empty())
+        builder.add(Actor::runtime, steps::SendPidfd{request.pidfd_socket, "standard"});
+    if (!request.pid_file.empty())
+        builder.add(Actor::runtime, steps::WritePidFile{request.pid_file});
+}
+
+} // namespace
+
+Result<steps::Plan> make_create_plan(spec::Spec const& spec, HostFacts const& host, CreateRequest const& request) {
+    auto cgroup = TRY(plan_cgroup(spec, host, request));
+    auto rootfs = TRY(plan_rootfs(spec, host, request.bundle, cgroup.path));
+    auto finish_readonly = std::move(rootfs.finish_readonly);
+
+    Builder builder;
+    builder.add(Actor::runtime, steps::ReserveContainer{request.id});
+    builder.add(Actor::runtime, steps::RecordContainer{request.bundle, cgroup.path});
+    append_cgroup(builder, spec, cgroup);
+    append_start(builder, spec, host, request);
+    append_rootfs(builder, spec, request, std::move(rootfs));
+    append_create_hooks(builder, spec);
+    append_enter_root(builder, spec, request, std::move(finish_readonly));
+    if (!request.no_new_keyring)
+        builder.add(Actor::finisher, steps::JoinSessionKeyring{concat("_ses.", request.id)});
+    if (spec.process)
+        append_identity(spec, *spec.process, host, builder.plan());
+    append_commit(builder, std::move(cgroup), request);
+    builder.add(Actor::finisher, steps::WaitForStart{});
+    // Without a process `start` is refused (runtime.md#start); init then waits to be deleted.
+    if (spec.process) {
+        builder.add(Actor::finisher, make_hooks(spec, spec::HookKind::start_container));
+        TRY(append_execution(spec, *spec.process, request.preserved_descriptors, request.listen_fds, builder.plan()));
+    }
+    return std::move(builder.plan());
+}
+
+} // namespace oci::plan

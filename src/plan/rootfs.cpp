@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+#include <sched.h>
+#include <sys/mount.h>
+
+#include "plan/topics.h"
+
+namespace oci::plan {
+
+namespace {
+
+steps::MountTarget mount_target(spec::Mount const& mount) {
+    return {mount.destination, mount.set, mount.clear, mount.recursive_set, mount.recursive_clear, mount.propagation};
+}
+
+/// Host side of the list of detached trees; returns the index of `path` in it.
+std::size_t add_source(Rootfs& rootfs, std::string path, bool recursive) {
+    rootfs.sources.sources.push_back({std::move(path), recursive});
+    return rootfs.sources.sources.size() - 1;
+}
+
+Result<steps::Operation> plan_mount(spec::Spec const& spec, spec::Mount const& mount, std::string const& bundle,
+                                    std::string const& cgroup, Rootfs& rootfs) {
+    auto target = mount_target(mount);
+    if (mount.remount)
+        return steps::Remount{std::move(target)};
+    if (mount.bind) {
+        auto path = absolute_path(bundle, mount.source);
+        auto const index = add_source(rootfs, path, mount.recursive);
+        return steps::BindMount{std::move(target), index, std::move(path)};
+    }
+    if (mount.type == "cgroup" || mount.type == "cgroup2")
+        return steps::MountCgroup{std::move(target), spec.linux.find(CLONE_NEWCGROUP) != nullptr, cgroup};
+
+    steps::MountFilesystem operation;
+    operation.type = mount.type;
+    operation.source = mount.source;
+    operation.parameters = mount.superblock_flags;
+    operation.parameters.insert(operation.parameters.end(), mount.data.begin(), mount.data.end());
+    operation.copy_up = mount.copy_up;
+    operation.plain_directory = mount.type == "proc" || mount.type == "sysfs";
+    // Folders, links and nodes are still made in a tmpfs that is asked for read-only.
+    if (mount.type == "tmpfs" && (target.set & MOUNT_ATTR_RDONLY) != 0) {
+        target.set &= ~static_cast<std::uint64_t>(MOUNT_ATTR_RDONLY);
+        rootfs.finish_readonly.push_back(target.destination);
+    }
+    operation.target = std::move(target);
+    return operation;
+}
+
+/// config-linux.md#default-devices.
+constexpr std::array<std::tuple<std::string_view, std::uint32_t, std::uint32_t>, 6> default_devices{{
+    {"/dev/null", 1, 3},
+    {"/dev/zero", 1, 5},
+    {"/dev/full", 1, 7},
+    {"/dev/random", 1, 8},
+    {"/dev/urandom", 1, 9},
+    {"/dev/tty", 5, 0},
+}};
+
+/// runtime-linux.md, and /dev/core as the other runtimes have it.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 6> device_links{{
+    {"/dev/fd", "/proc/self/fd"},
+    {"/dev/stdin", "/proc/self/fd/0"},
+    {"/dev/stdout", "/proc/self/fd/1"},
+    {"/dev/stderr", "/proc/self/fd/2"},
+    {"/dev/core", "/proc/kcore"},
+    {"/dev/ptmx", "pts/ptmx"},
+}};
+
+char type_letter(spec::DeviceType type) {
+    switch (type) {
+    case spec::DeviceType::character:
+        return 'c';
+    case spec::DeviceType::block:
+        return 'b';
+    case spec::DeviceType::fifo:
+        return 'p';
+    }
+    return '?';
+}
+
+std::vector<steps::DeviceNode> device_nodes(spec::Spec const& spec) {
+    std::vector<steps::DeviceNode> nodes;
+    for (auto const& [path, major, minor] : default_devices) {
+        auto const same_path = [&](spec::Device const& device) { return device.path == path; };
+        if (std::ranges::none_of(spec.linux.devices, same_path))
+            nodes.push_back({std::string(path), 'c', major, minor, 0666, 0, 0});
+    }
+    for (auto const& device : spec.linux.devices)
+        nodes.push_back({clean_path(device.path), type_letter(device.type), static_cast<std::uint32_t>(device.major),
+                         static_cast<std::uint32_t>(device.minor), device.file_mode, device.uid, device.gid});
+    return nodes;
+}
+
+void plan_devices(spec::Spec const& spec, HostFacts const& host, Rootfs& rootfs) {
+    auto const is_dev_bind = [](spec::Mount const& mount) { return mount.bind && mount.destination == "/dev"; };
+    if (std::ranges::any_of(spec.mounts, is_dev_bind))
+        return;
+    steps::CreateDevices made;
+    steps::CreateDevices bound{.nodes = {}, .from_host = true, .first_source = rootfs.sources.sources.size()};
+    // mknod(2) of devices needs CAP_MKNOD in the initial user namespace; fifos may be made anywhere.
+    bool const may_not_make = uses_user_namespace(spec) || host.in_user_namespace;
+    for (auto& node : device_nodes(spec))
+        (may_not_make && node.type != 'p' ? bound : made).nodes.push_back(std::move(node));
+    for (auto const& node : bound.nodes)
+        add_source(rootfs, node.path, false);
+    if (!made.nodes.empty())
+        rootfs.devices.emplace_back(std::move(made));
+    if (!bound.nodes.empty())
+        rootfs.devices.emplace_back(std::move(bound));
+    steps::LinkDevices links;
+    for (auto const& [path, target] : device_links)
+        links.links.push_back({std::string(path), std::string(target)});
+    rootfs.devices.emplace_back(std::move(links));
+}
+
+} // namespace
+
+Result<Rootfs> plan_rootfs(spec::Spec const& spec, HostFacts const& host, std::string const& bundle,
+                           std::string const& cgroup) {
+    Rootfs rootfs;
+    for (std::size_t i = 0; i < spec.mounts.size(); ++i)
+        rootfs.mounts.push_back(
+            TRY(in_context(plan_mount(spec, spec.mounts[i], bundle, cgroup, rootfs), "/mounts/", i)));
+    plan_devices(spec, host, rootfs);
+    return rootfs;
+}
+
+std::uint64_t build_propagation(spec::Spec const& spec) {
+    return spec.linux.rootfs_propagation != 0 ? spec.linux.rootfs_propagation | MS_REC
+                                              : static_cast<std::uint64_t>(MS_SLAVE | MS_REC);
+}
+
+} // namespace oci::plan

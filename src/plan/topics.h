@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts of a plan, one function a topic; create.cpp and exec.cpp put them in order.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/host.h"
+#include "base/result.h"
+#include "plan/plan.h"
+#include "spec/spec.h"
+#include "steps/step.h"
+
+namespace oci::plan {
+
+// ---- namespaces.cpp
+steps::StartInit start_init(spec::Spec const& spec, bool into_cgroup);
+std::optional<steps::WriteIdMaps> write_id_maps(spec::Spec const& spec);
+/// Where a user namespace is new or joined: root if it is mapped, else the first mapped id.
+std::optional<steps::BecomeMappedUser> become_mapped_user(spec::Spec const& spec);
+bool uses_user_namespace(spec::Spec const& spec);
+
+// ---- rootfs.cpp
+struct Rootfs {
+    steps::OpenMountSources sources;
+    std::vector<steps::Operation> mounts;  ///< in config.json's order
+    std::vector<steps::Operation> devices; ///< nodes and links; empty when /dev is a bind mount
+    std::vector<std::string> finish_readonly;
+};
+Result<Rootfs> plan_rootfs(spec::Spec const& spec, HostFacts const& host, std::string const& bundle,
+                           std::string const& cgroup);
+/// Of all mounts while the container is built: slave, so that nothing reaches the host, or what rootfsPropagation
+/// needs.
+std::uint64_t build_propagation(spec::Spec const& spec);
+
+// ---- process.cpp
+/// Environment with the last of equal names only, plus LISTEN_FDS and LISTEN_PID for socket activation.
+std::vector<std::string> environment(spec::Process const& process, unsigned listen_fds);
+steps::SetUser set_user(spec::Process const& process, HostFacts const& host);
+steps::SetCapabilities set_capabilities(spec::Process const& process, bool keep_for_seccomp);
+std::vector<steps::ResourceLimitSetting> resource_limits(spec::Process const& process);
+/// Those of `limits` whose hard limit is above the runtime's own.
+std::vector<steps::ResourceLimitSetting> limits_to_raise(std::vector<steps::ResourceLimitSetting> const& limits,
+                                                         HostFacts const& host);
+/// What init and exec do between taking the user's identity and being ready.
+void append_identity(spec::Spec const& spec, spec::Process const& process, HostFacts const& host, steps::Plan& plan);
+/// What init and exec do last: limits, descriptors, seccomp, execve.
+Result<void> append_execution(spec::Spec const& spec, spec::Process const& process, unsigned preserved,
+                              unsigned listen_fds, steps::Plan& plan);
+
+} // namespace oci::plan

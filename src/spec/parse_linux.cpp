@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+// The linux object (config-linux.md) without resources, seccomp and sysctl, which have files of their own.
+#include "readers.h"
+
+#include <algorithm>
+
+#include <sched.h>
+
+#include "base/names.h"
+#include "spec/names.h"
+
+namespace oci::spec {
+
+namespace {
+
+// The kernel uses the id 4294967295 for "unmapped".
+constexpr std::uint64_t greatest_id = 4294967294;
+constexpr std::size_t most_mappings = 340; // UID_GID_MAP_MAX_EXTENTS of the kernel
+
+std::vector<Namespace> read_namespaces(Node const& list) {
+    std::vector<Namespace> namespaces;
+    for (auto const& entry : list.objects()) {
+        auto const type = entry["type"];
+        std::string const name = type.required().text();
+        std::string path = entry["path"].absolute_path();
+        auto const flag = namespace_flag(name);
+        if (!flag) {
+            if (!name.empty())
+                type.problem("must be a known namespace type, is ", in_quotes(name));
+            continue;
+        }
+        if (std::ranges::find(namespaces, *flag, &Namespace::type) != namespaces.end())
+            type.problem("is given twice: ", name);
+        namespaces.push_back({*flag, std::move(path)});
+    }
+    return namespaces;
+}
+
+bool overlap(std::uint64_t first_a, std::uint64_t size_a, std::uint64_t first_b, std::uint64_t size_b) {
+    return first_a < first_b + size_b && first_b < first_a + size_a;
+}
+
+void check_mapping(Node const& node, IdMapping const& mapping, std::vector<IdMapping> const& others) {
+    auto const last = [&](std::uint64_t first) { return first + mapping.size - 1; };
+    if (last(mapping.container_id) > greatest_id || last(mapping.host_id) > greatest_id)
+        node.problem("must not go beyond the id ", greatest_id);
+    for (auto const& other : others)
+        if (overlap(mapping.container_id, mapping.size, other.container_id, other.size) ||
+            overlap(mapping.host_id, mapping.size, other.host_id, other.size))
+            return node.problem("must not overlap another mapping");
+}
+
+std::vector<IdMapping> read_id_mappings(Node const& list) {
+    std::vector<IdMapping> mappings;
+    auto const entries = list.objects();
+    if (entries.size() > most_mappings) {
+        list.problem("must not have more than ", most_mappings, " entries, has ", entries.size());
+        return mappings;
+    }
+    for (auto const& entry : entries) {
+        auto const container_id = entry["containerID"].required().number<std::uint32_t>();
+        auto const host_id = entry["hostID"].required().number<std::uint32_t>();
+        auto const size = entry["size"].required().number<std::uint32_t>(1);
+        if (!container_id || !host_id || !size)
+            continue;
+        IdMapping const mapping{*container_id, *host_id, *size};
+        check_mapping(entry, mapping, mappings);
+        mappings.push_back(mapping);
+    }
+    return mappings;
+}
+
+void read_user_namespace(Node const& node, Linux& linux) {
+    auto const uids = node["uidMappings"].in("config-linux.md#user-namespace-mappings");
+    auto const gids = node["gidMappings"].in("config-linux.md#user-namespace-mappings");
+    linux.uid_mappings = read_id_mappings(uids);
+    linux.gid_mappings = read_id_mappings(gids);
+    for (auto const& list : {uids, gids}) {
+        if (!list.empty() && linux.find(CLONE_NEWUSER) == nullptr)
+            list.problem("needs a user namespace");
+        if (list.empty() && linux.creates(CLONE_NEWUSER))
+            list.problem("must not be empty: a new user namespace needs uidMappings and gidMappings");
+    }
+}
+
+std::map<std::string, TimeOffset> read_time_offsets(Node const& node, Linux const& linux) {
+    std::map<std::string, TimeOffset> offsets;
+    constexpr std::uint32_t greatest_nanoseconds = 999'999'999;
+    for (auto const& [clock, value] : node.members()) {
+        if (clock != "monotonic" && clock != "boottime")
+            value.problem("must be the clock monotonic or boottime, is ", in_quotes(clock));
+        if (!value.is_object())
+            continue;
+        TimeOffset& offset = offsets[clock];
+        offset.seconds = value["secs"].number<std::int64_t>().value_or(0);
+        offset.nanoseconds = value["nanosecs"].number<std::uint32_t>(0, greatest_nanoseconds).value_or(0);
+    }
+    if (!offsets.empty() && !linux.creates(CLONE_NEWTIME))
+        node.problem("needs a new time namespace");
+    return offsets;
+}
+
+std::optional<DeviceType> read_device_type(Node const& node) {
+    std::string const type = node.required().text();
+    if (type == "c" || type == "u")
+        return DeviceType::character;
+    if (type == "b")
+        return DeviceType::block;
+    if (type == "p")
+        return DeviceType::fifo;
+    if (!type.empty())
+        node.problem("must be c, b, u or p, is ", in_quotes(type));
+    return std::nullopt;
+}
+
+std::int64_t read_device_number(Node const& node, bool needed) {
+    if (needed)
+        (void)node.required();
+    return node.number<std::int64_t>(0, 4294967295).value_or(0);
+}
+
+std::vector<Device> read_devices(Node const& list) {
+    constexpr std::uint32_t permission_bits = 07777;
+    std::vector<Device> devices;
+    for (auto const& entry : list.objects()) {
+        Device device;
+        auto const path = entry["path"];
+        device.path = path.required().absolute_path();
+        auto const type = read_device_type(entry["type"]);
+        bool const numbers_needed = type && *type != DeviceType::fifo;
+        device.type = type.value_or(DeviceType::character);
+        device.major = read_device_number(entry["major"], numbers_needed);
+        device.minor = read_device_number(entry["minor"], numbers_needed);
+        // Some engines put the whole st_mode here, with the file's type.
+        device.file_mode = entry["fileMode"].number<std::uint32_t>().value_or(0666) & permission_bits;
+        device.uid = entry["uid"].number<std::uint32_t>(0, greatest_id).value_or(0);
+        device.gid = entry["gid"].number<std::uint32_t>(0, greatest_id).value_or(0);
+        if (!device.path.empty())
+            device.path = clean_path(device.path);
+        if (!device.path.empty() && std::ranges::find(devices, device.path, &Device::path) != devices.end())
+            path.problem("is given twice: ", in_quotes(device.path));
+        devices.push_back(std::move(device));
+    }
+    return devices;
+}
+
+std::string read_cgroups_path(Node const& node) {
+    std::string path = node.text();
+    auto const parts = split(path, '/');
+    if (std::ranges::find(parts, "..") != parts.end())
+        node.problem("must not contain \"..\", is ", in_quotes(path));
+    return path;
+}
+
+std::uint64_t read_propagation(Node const& node) {
+    std::string const name = node.text();
+    if (name.empty())
+        return 0;
+    // The words are those of the mount options.
+    auto const* const option = find_mount_option(name);
+    if (option != nullptr && option->kind == MountOption::Kind::propagation)
+        return option->set;
+    node.problem("must be shared, slave, private or unbindable, or one of these with an r before it, is ",
+                 in_quotes(name));
+    return 0;
+}
+
+void refuse_unsupported(Node const& node) {
+    node["netDevices"].in("config-linux.md#network-devices").refuse_unless_empty();
+    node["intelRdt"].in("config-linux.md#intelrdt").refuse_present();
+    node["memoryPolicy"].in("config-linux.md#memory-policy").refuse_present();
+    node["mountLabel"].in("config-linux.md#mount-label").refuse_unless_empty();
+    node["personality"].in("config-linux.md#personality").refuse_present();
+}
+
+} // namespace
+
+void read_linux(Node const& node, Linux& linux) {
+    (void)node.is_object(); // if it is something else: reported here, and read like an empty one
+    auto const namespaces = node["namespaces"].in("config-linux.md#namespaces");
+    linux.namespaces = read_namespaces(namespaces);
+    // Else pivot_root(2) would change the host's mounts, and so would masked and read-only paths.
+    if (linux.find(CLONE_NEWNS) == nullptr)
+        namespaces.problem("a mount namespace is required");
+    read_user_namespace(node, linux);
+    linux.time_offsets = read_time_offsets(node["timeOffsets"].in("config-linux.md#offset-for-time-namespace"), linux);
+    linux.devices = read_devices(node["devices"].in("config-linux.md#devices"));
+    linux.cgroups_path = read_cgroups_path(node["cgroupsPath"].in("config-linux.md#cgroups-path"));
+    linux.resources = read_resources(node["resources"].in("config-linux.md#control-groups"));
+    linux.rootfs_propagation =
+        read_propagation(node["rootfsPropagation"].in("config-linux.md#rootfs-mount-propagation"));
+    linux.seccomp = read_seccomp(node["seccomp"].in("config-linux.md#seccomp"));
+    linux.masked_paths = node["maskedPaths"].in("config-linux.md#masked-paths").absolute_paths();
+    linux.readonly_paths = node["readonlyPaths"].in("config-linux.md#readonly-paths").absolute_paths();
+    refuse_unsupported(node);
+}
+
+} // namespace oci::spec

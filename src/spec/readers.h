@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// One function for each part of config.json: node in, typed values out, problems on the way.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "node.h"
+#include "spec/spec.h"
+
+namespace oci::spec {
+
+void read_process(Node const& node, Process& process);
+std::vector<Mount> read_mounts(Node const& list);
+Hooks read_hooks(Node const& node);
+/// All of the linux object but sysctl; an absent one is read like an empty one.
+void read_linux(Node const& node, Linux& linux);
+/// After the rest of `spec`: what is allowed depends on the namespaces and on hostname and domainname.
+std::map<std::string, std::string> read_sysctl(Node const& node, Spec const& spec);
+Resources read_resources(Node const& node);
+std::optional<Seccomp> read_seccomp(Node const& node);
+
+} // namespace oci::spec

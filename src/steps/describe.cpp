@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steps/step.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <type_traits>
+#include <utility>
+
+#include <linux/mount.h>
+#include <linux/seccomp.h>
+
+#include "base/names.h"
+#include "base/text.h"
+
+namespace oci::steps {
+
+namespace {
+
+// ---- pieces of sentences
+
+/// What `to_text` makes of each element, with commas.
+template <typename Elements, typename ToText>
+std::string list(Elements const& elements, ToText to_text) {
+    std::string out;
+    for (auto const& element : elements) {
+        if (!out.empty())
+            out += ", ";
+        out += to_text(element);
+    }
+    return out;
+}
+
+/// " (a; b)" of the pieces that are not empty, or nothing.
+std::string in_brackets(std::vector<std::string> pieces) {
+    std::erase(pieces, std::string());
+    return pieces.empty() ? std::string() : concat(" (", join(pieces, "; "), ")");
+}
+
+/// "3 instructions", "1 instruction".
+std::string counted(std::size_t count, std::string_view noun) {
+    return concat(count, " ", noun, count == 1 ? "" : "s");
+}
+
+std::string limits_text(std::vector<ResourceLimitSetting> const& limits) {
+    auto const amount = [](std::uint64_t value) { // RLIM_INFINITY of getrlimit(2)
+        return value == std::numeric_limits<std::uint64_t>::max() ? std::string("unlimited") : std::to_string(value);
+    };
+    return list(limits, [&](auto const& limit) {
+        return concat(rlimit_name(limit.resource), " ", amount(limit.soft), ":", amount(limit.hard));
+    });
+}
+
+/// "pid, mount namespaces", "pid namespace".
+std::string namespaces_text(std::vector<std::string> const& names) {
+    return concat(join(names, ", "), names.size() == 1 ? " namespace" : " namespaces");
+}
+
+std::string id_maps_text(std::vector<IdMap> const& maps) {
+    return list(maps, [](auto const& map) { return concat(map.container_id, " ", map.host_id, " ", map.size); });
+}
+
+/// Attributes as the mount options that ask for them; `prefix` "r": those of the whole tree ("rro").
+void add_attribute_options(std::vector<std::string>& options, std::uint64_t set, std::uint64_t clear,
+                           std::string_view prefix) {
+    // The settings of access time are one field, cleared before it is set; 0 is relatime (mount_setattr(2)).
+    constexpr std::uint64_t access_time = MOUNT_ATTR__ATIME;
+    auto const set_names = mount_attribute_names(set);
+    auto const cleared_names = mount_attribute_names(clear & ~access_time);
+    if (!set_names.empty())
+        for (auto const name : split(set_names, ','))
+            options.push_back(concat(prefix, name));
+    if ((clear & access_time) != 0 && (set & access_time) == 0)
+        options.push_back(concat(prefix, "relatime"));
+    if (!cleared_names.empty())
+        for (auto const name : split(cleared_names, ',')) // "ro" is undone by "rw", "nodev" by "dev"
+            options.push_back(concat(prefix, name == "ro" ? "rw" : name.starts_with("no") ? name.substr(2) : name));
+}
+
+std::string options_text(MountTarget const& target) {
+    std::vector<std::string> options;
+    add_attribute_options(options, target.set, target.clear, "");
+    add_attribute_options(options, target.recursive_set, target.recursive_clear, "r");
+    for (auto const propagation : target.propagation)
+        options.push_back(propagation_name(propagation));
+    return join(options, ",");
+}
+
+std::string capabilities_text(std::uint64_t set) {
+    auto const names = capability_names();
+    std::string out;
+    for (unsigned number = 0; number < 64; ++number)
+        if ((set >> number & 1U) != 0)
+            out += number < names.size() ? concat(names[number], " ") : concat("capability ", number, " ");
+    if (!out.empty())
+        out.pop_back();
+    return out;
+}
+
+/// An argument as it has to be typed to a shell where that matters for reading it.
+std::string argument_text(std::string const& argument) {
+    bool const plain = !argument.empty() && argument.find_first_of(" \t\n\"'\\") == std::string::npos;
+    return plain ? argument : json_string(argument);
+}
+
+// ---- one sentence for each operation, in the order of the headers
+
+std::string sentence(CreateCgroup const& operation) {
+    std::vector<std::string> controllers;
+    for (auto const& setting : operation.needs) {
+        bool const known = std::find(controllers.begin(), controllers.end(), setting.controller) != controllers.end();
+        if (!known && !setting.controller.empty())
+            controllers.push_back(setting.controller);
+    }
+    return concat("create cgroup ", operation.path,
+                  in_brackets({controllers.empty() ? "" : concat("with ", join(controllers, ", "))}));
+}
+std::string sentence(ApplyCgroupSettings const& operation) {
+    return concat(
+        "set ", list(operation.settings, [](auto const& setting) { return concat(setting.file, " ", setting.value); }));
+}
+std::string sentence(AttachDeviceFilter const& operation) {
+    return concat("attach device filter",
+                  in_brackets({join(operation.rules, ", "), counted(operation.program.size(), "instruction")}));
+}
+std::string sentence(UnshareCgroupNamespace const&) {
+    return "make a cgroup namespace";
+}
+
+std::string sentence(ReserveContainer const& operation) {
+    return concat("reserve container ", operation.id);
+}
+std::string sentence(RecordContainer const& operation) {
+    return concat("record bundle ", operation.bundle,
+                  operation.cgroup_path.empty() ? "" : concat(" and cgroup ", operation.cgroup_path));
+}
+std::string sentence(ConnectConsole const& operation) {
+    return operation.path.empty() ? "make ready to pass on the terminal"
+                                  : concat("connect to console socket ", operation.path);
+}
+std::string sentence(OpenStartGate const&) {
+    return "open the start gate";
+}
+std::string sentence(RunHooks const& operation) {
+    auto const hooks = list(operation.hooks, [](auto const& hook) {
+        return concat(hook.path, hook.timeout ? concat(" (at most ", *hook.timeout, " s)") : "");
+    });
+    return concat("run ", operation.kind, operation.hooks.size() == 1 ? " hook " : " hooks ", hooks);
+}
+std::string sentence(BecomeFinisher const&) {
+    return "become the finisher";
+}
+std::string sentence(SaveState const&) {
+    return "save state";
+}
+std::string sentence(WritePidFile const& operation) {
+    return concat("write pid file ", operation.path);
+}
+std::string sentence(SendPidfd const& operation) {
+    return concat("send pidfd to ", operation.path, in_brackets({operation.payload}));
+}
+std::string sentence(StartExec const& operation) {
+    return operation.into_cgroup ? "start a process in the cgroup" : "start a process";
+}
+std::string sentence(WaitForStart const&) {
+    return "wait for start";
+}
+
+std::string sentence(StartInit const& operation) {
+    std::string out = operation.into_cgroup ? "start init in the cgroup" : "start init";
+    std::vector<std::string> created;
+    for (auto const name : namespace_names())
+        if ((operation.new_namespaces & namespace_flag(name).value_or(0)) != 0)
+            created.emplace_back(name);
+    if (!created.empty())
+        out += concat(operation.into_cgroup ? "," : "", created.size() == 1 ? " in a new " : " in new ",
+                      namespaces_text(created));
+    if (!operation.joined.empty())
+        out += concat("; join ", list(operation.joined, [](auto const& joined) {
+                          return concat(namespace_name(joined.type), " namespace ", joined.path);
+                      }));
+    if (!operation.time_offsets.empty())
+        out += concat("; time offsets ", list(operation.time_offsets, [](auto const& line) { return trim(line); }));
+    return out;
+}
+std::string sentence(WriteIdMaps const& operation) {
+    return concat("write id maps uid ", id_maps_text(operation.uids), "; gid ", id_maps_text(operation.gids));
+}
+std::string sentence(BecomeMappedUser const& operation) {
+    return concat("become mapped user ", operation.uid, ":", operation.gid);
+}
+std::string sentence(JoinMountNamespace const& operation) {
+    return concat("join mount namespace ", operation.path);
+}
+std::string sentence(SetHostname const& operation) {
+    return concat("set hostname ", operation.name);
+}
+std::string sentence(SetDomainname const& operation) {
+    return concat("set domainname ", operation.name);
+}
+std::string sentence(SetSysctls const& operation) {
+    return concat("set ", operation.values.size() == 1 ? "sysctl " : "sysctls ",
+                  list(operation.values, [](auto const& entry) { return concat(entry.first, "=", entry.second); }));
+}
+
+std::string sentence(SetOomScore const& operation) {
+    return concat("set oom_score_adj ", operation.value);
+}
+std::string sentence(RaiseResourceLimits const& operation) {
+    return concat("raise hard limits ", limits_text(operation.limits));
+}
+std::string sentence(JoinContainer const& operation) {
+    std::vector<std::string> names;
+    for (auto const type : operation.namespaces)
+        names.emplace_back(namespace_name(type));
+    return names.empty() ? "go on in a child" : concat("join the container's ", namespaces_text(names));
+}
+std::string sentence(JoinSessionKeyring const& operation) {
+    return concat("join session keyring ", operation.name);
+}
+std::string sentence(SetUser const& operation) {
+    auto const groups = list(operation.groups, [](auto group) { return std::to_string(group); });
+    return concat("become ", operation.uid, ":", operation.gid,
+                  in_brackets({groups.empty() ? "" : concat("groups ", groups),
+                               operation.setgroups_denied ? "supplementary groups stay" : "",
+                               operation.umask == 022 ? "" : concat("umask ", octal(operation.umask)),
+                               operation.own_streams ? "" : "streams keep their owner"}));
+}
+/// Equal sets are named once: "CAP_KILL (bounding, effective, permitted); CAP_CHOWN (ambient)". What is not named is
+/// empty.
+std::string sentence(SetCapabilities const& operation) {
+    std::array<std::pair<std::string_view, std::uint64_t>, 5> const sets = {{{"bounding", operation.bounding},
+                                                                             {"effective", operation.effective},
+                                                                             {"inheritable", operation.inheritable},
+                                                                             {"permitted", operation.permitted},
+                                                                             {"ambient", operation.ambient}}};
+    std::vector<std::pair<std::uint64_t, std::vector<std::string>>> groups;
+    for (auto const& [name, capabilities] : sets) {
+        auto group = groups.begin();
+        while (group != groups.end() && group->first != capabilities)
+            ++group;
+        if (group == groups.end())
+            group = groups.insert(group, {capabilities, {}});
+        group->second.emplace_back(name);
+    }
+    std::vector<std::string> pieces;
+    for (auto const& [capabilities, names] : groups)
+        if (capabilities != 0)
+            pieces.push_back(concat(capabilities_text(capabilities), " (", join(names, ", "), ")"));
+    if (pieces.empty())
+        pieces.emplace_back("none");
+    if (operation.keep_for_seccomp)
+        pieces.emplace_back("keep CAP_SYS_ADMIN until seccomp is loaded");
+    return concat("set capabilities ", join(pieces, "; "));
+}
+std::string sentence(SetNoNewPrivileges const&) {
+    return "set no_new_privs";
+}
+std::string sentence(ChangeDirectory const& operation) {
+    return concat("change directory to ", operation.path);
+}
+std::string sentence(FindProgram const& operation) {
+    return concat("find program ", argument_text(operation.name));
+}
+std::string sentence(SetResourceLimits const& operation) {
+    return concat("set limits ", limits_text(operation.limits));
+}
+std::string sentence(CloseDescriptors const& operation) {
+    return concat("close descriptors",
+                  in_brackets({operation.preserved == 0 ? "" : concat("but ", operation.preserved, " preserved")}));
+}
+std::string sentence(LoadSeccomp const& operation) {
+    std::string out = concat("load seccomp filter (", counted(operation.program.size(), "instruction"), ", default ",
+                             operation.default_action);
+    if ((operation.flags & SECCOMP_FILTER_FLAG_LOG) != 0)
+        out += ", log";
+    if ((operation.flags & SECCOMP_FILTER_FLAG_SPEC_ALLOW) != 0)
+        out += ", no speculation barriers";
+    return out += ')';
+}
+/// Without the environment: `plan` and errors end up in logs, and passwords come in the environment.
+std::string sentence(Execute const& operation) {
+    std::string out = "execute";
+    for (auto const& argument : operation.arguments)
+        (out += ' ') += argument_text(argument);
+    return out;
+}
+
+std::string sentence(IsolateMounts const& operation) {
+    return concat("make all mounts ", propagation_name(operation.propagation));
+}
+std::string sentence(OpenProcfs const&) {
+    return "open a private procfs";
+}
+std::string sentence(OpenMountSources const& operation) {
+    return concat("open mount sources ", list(operation.sources, [](auto const& source) {
+                      return concat(source.path, source.recursive ? " (recursive)" : "");
+                  }));
+}
+std::string sentence(AttachRootfs const& operation) {
+    return concat("attach rootfs ", operation.path);
+}
+std::string sentence(MountFilesystem const& operation) {
+    bool const named = !operation.source.empty() && operation.source != operation.type;
+    return concat("mount ", operation.type, named ? concat(" ", operation.source) : "", " at ",
+                  operation.target.destination,
+                  in_brackets({options_text(operation.target), join(operation.parameters, ","),
+                               operation.copy_up ? "with a copy of what is there" : ""}));
+}
+std::string sentence(BindMount const& operation) {
+    return concat("bind ", operation.source_path, " at ", operation.target.destination,
+                  in_brackets({options_text(operation.target)}));
+}
+std::string sentence(MountCgroup const& operation) {
+    return concat(operation.new_namespace ? "mount cgroup2" : concat("bind cgroup ", operation.cgroup_path), " at ",
+                  operation.target.destination, in_brackets({options_text(operation.target)}));
+}
+std::string sentence(Remount const& operation) {
+    return concat("remount ", operation.target.destination, in_brackets({options_text(operation.target)}));
+}
+std::string sentence(CreateDevices const& operation) {
+    if (operation.from_host)
+        return concat("bind the host's devices ", list(operation.nodes, [](auto const& node) { return node.path; }));
+    return concat("create devices ", list(operation.nodes, [](auto const& node) {
+                      bool const numbered = node.type != 'p';
+                      bool const owned = node.uid != 0 || node.gid != 0;
+                      return concat(node.path, " (", node.type,
+                                    numbered ? concat(" ", node.major, ":", node.minor) : "", " ", octal(node.mode),
+                                    owned ? concat(" ", node.uid, ":", node.gid) : "", ")");
+                  }));
+}
+std::string sentence(LinkDevices const& operation) {
+    return concat("link ",
+                  list(operation.links, [](auto const& link) { return concat(link.path, " -> ", link.target); }));
+}
+std::string sentence(SetUpConsole const& operation) {
+    return concat(
+        "set up the console",
+        in_brackets({operation.size ? concat(operation.size->columns, "x", operation.size->rows, " characters") : "",
+                     operation.owner == 0 ? "" : concat("owner ", operation.owner)}));
+}
+std::string sentence(CreateWorkingDirectory const& operation) {
+    return concat("create working directory ", operation.path);
+}
+std::string sentence(PivotRoot const& operation) {
+    return operation.by_moving ? "move root and chroot" : "pivot root";
+}
+std::string sentence(SetRootPropagation const& operation) {
+    return concat("make the rootfs ", propagation_name(operation.propagation));
+}
+std::string sentence(FinishReadonlyMounts const& operation) {
+    return concat("make mounts ", join(operation.destinations, ", "), " read-only");
+}
+std::string sentence(MakeRootReadonly const&) {
+    return "make the rootfs read-only";
+}
+std::string sentence(MaskPaths const& operation) {
+    return concat("mask ", join(operation.paths, ", "));
+}
+std::string sentence(MakePathsReadonly const& operation) {
+    return concat("make ", join(operation.paths, ", "), " read-only");
+}
+
+/// The struct's own name, taken from the compiler so that no table can disagree with it.
+template <typename Type>
+constexpr std::string_view type_name() {
+    // g++: "... [with Type = oci::steps::Execute; ...]", clang: "... [Type = oci::steps::Execute]"
+    std::string_view name = __PRETTY_FUNCTION__;
+    name.remove_prefix(name.find("Type = ") + 7);
+    name = name.substr(0, name.find_first_of(";]"));
+    return name.substr(name.rfind(':') + 1);
+}
+static_assert(type_name<MountFilesystem>() == "MountFilesystem");
+
+} // namespace
+
+std::string_view actor_name(Actor actor) {
+    switch (actor) {
+    case Actor::runtime:
+        return "runtime";
+    case Actor::container:
+        return "container";
+    case Actor::finisher:
+        return "finisher";
+    }
+    return {};
+}
+
+std::string_view operation_name(Operation const& operation) {
+    return std::visit([](auto const& alternative) { return type_name<std::decay_t<decltype(alternative)>>(); },
+                      operation);
+}
+
+std::string describe(Operation const& operation) {
+    // Names and paths come from config.json: they must not break the line or drive the terminal.
+    return printable(std::visit([](auto const& alternative) { return sentence(alternative); }, operation));
+}
+
+} // namespace oci::steps
