@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// What several commands need: the checked global options, names and paths from arguments, the bundle, the host.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/host.h"
+#include "base/result.h"
+#include "commands/commands.h"
+#include "kernel/fd.h"
+#include "spec/spec.h"
+
+namespace oci::commands {
+
+/// Checks the values of the options before the command; --root becomes absolute.
+Result<GlobalOptions> check_global_options(ParsedOptions const& options);
+/// Opens the log file (at once, because engines read it after every failure) and configures base/log.
+/// The descriptor must live as long as there is something to log.
+Result<kernel::Fd> set_up_log(GlobalOptions const& global);
+
+/// Standard output.
+Result<void> print(std::string_view text);
+
+/// The container that an argument names: itself; or, where it is a path ("./bundle", "."), that bundle's last
+/// component.
+Result<std::string> container_id(std::string const& argument);
+/// The bundle, absolute: the first argument where it is a path, else --bundle, else the current folder.
+Result<std::string> bundle_path(Invocation const& invocation);
+
+/// The same for commands that look at a bundle only: their argument is always a path.
+Result<std::string> bundle_argument(Invocation const& invocation);
+
+enum class OutputFormat { text, table, json };
+/// --format; `fallback` (text or table) without it.
+Result<OutputFormat> output_format(ParsedOptions const& options, OutputFormat fallback);
+
+struct Bundle {
+    std::string path;   ///< absolute
+    std::string config; ///< text of config.json
+    spec::Spec spec;
+};
+/// Reads config.json of a bundle, nothing more.
+Result<std::string> read_config(std::string const& bundle);
+/// Reads and parses; the parser's warnings are logged.
+Result<Bundle> load_bundle(std::string const& path);
+
+/// Where the state directories are: --root, or the default of this user.
+std::string state_root(GlobalOptions const& global, HostFacts const& host);
+
+enum class NeedCgroup { no, yes };
+/// Looks at the machine and refuses kernels before 5.14 and, where a cgroup is needed, hosts without cgroup v2.
+Result<HostFacts> supported_host(NeedCgroup need);
+
+} // namespace oci::commands

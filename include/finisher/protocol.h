@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// What oci-run and its finisher share: the messages on the wire and at the start gate, and the layout of the request.
+//
+// The request is one flat block in a sealed memfd: a RequestHeader, then records in the order in which the finisher
+// does them, then a table of strings. A record is a Record and `words` 64-bit words: numbers, and strings as Text. So
+// the order of the finisher's work is the plan's order and is written nowhere else. All numbers are in the machine's
+// byte order: both programs are built together.
+//
+// The finisher is started as `oci-run init REQUEST WIRE GATE` with three descriptor numbers (GATE is -1 for exec).
+// They, and the namespaces to join, lie above the descriptors that the container's process inherits (0..2 and the
+// preserved ones after them); everything else that is open is closed by the finisher's first act.
+//
+//     create                                            exec
+//     finisher            runtime                       outer half   inner half   runtime
+//        |  turn (ready) -->  |                            |  process -------------> |   join_namespaces: pid of the
+//        inner |                    |  save state, pid file      x                         |   half, then the outer
+//        half exits 0 |  <-- turn (state)  |                                         | turn ----> | |  wire is closed
+//        | <---- turn | |  gate: start                                                 | execve: end of file, or
+//        `failed` |  execve: end of file at the gate, or `failed`
+#pragma once
+
+#include <cstdint>
+
+namespace oci::finisher {
+
+// ---- messages on the wire (SOCK_SEQPACKET): a MessageHeader and text behind it, without a final NUL
+
+enum class MessageKind : std::uint32_t {
+    turn = 1,    ///< it is the other side's turn; text: the state for hooks, when the runtime hands over; else empty
+    warning = 2, ///< text for the log
+    failed = 3,  ///< text: what was being done and which call failed; errno_value: 0 or why. The sender exits with 1.
+    start = 4,   ///< only at the gate: open it
+    process = 5  ///< from the outer half of exec: text is the pid (decimal) of the child that goes on. No turn changes.
+};
+
+struct MessageHeader {
+    std::uint32_t kind;
+    std::int32_t errno_value;
+};
+
+/// Longest text of a message (bytes): a state with all its annotations fits. What the finisher sends is far shorter.
+inline constexpr std::uint32_t maximum_message = 4U << 20U;
+
+// ---- the request
+
+inline constexpr std::uint32_t request_magic = 0x4f434952; // "OCIR"
+/// Longest request (bytes): more than the kernel takes as arguments and environment of a program.
+inline constexpr std::uint32_t maximum_request = 64U << 20U;
+
+/// A string in the table: offset from the start of the request; a NUL follows it, which `length` does not count.
+struct Text {
+    std::uint32_t offset;
+    std::uint32_t length;
+};
+
+struct RequestHeader {
+    std::uint32_t magic;
+    std::uint32_t size;    ///< of the whole request
+    std::uint32_t records; ///< number of them; the last one, and only that, is `execute`
+    std::uint32_t reserved;
+};
+
+/// After it `words` 64-bit words of arguments. A list is its count followed by its elements; a Text is one word.
+struct Record {
+    std::uint32_t kind; ///< RecordKind
+    std::uint32_t words;
+    Text description; ///< put before the text of a failure
+};
+
+enum class RecordKind : std::uint32_t {
+    /// -- hands the turn to the runtime (message `turn`) and waits for it to come back; EOF ends the process.
+    /// A text that comes back is kept as the state for hooks.
+    turn = 1,
+    /// count, { CLONE_NEW* type, descriptor }...: setns(2) each in order; then a child made with CLONE_PARENT goes on
+    /// (only a
+    /// child is in a pid namespace that was joined), this process sends message `process` and exits with 0.
+    join_namespaces = 2,
+    /// name: KEYCTL_JOIN_SESSION_KEYRING; failures EDQUOT, ENOSYS, EPERM and EACCES only warn.
+    join_keyring = 3,
+    /// uid, gid, umask, own_streams, setgroups_denied, count, group...
+    set_user = 4,
+    /// bounding, effective, inheritable, permitted, ambient, keep_for_seccomp, count, { number, name }... for messages.
+    /// What this process itself lacks is left out with a warning.
+    set_capabilities = 5,
+    /// --
+    no_new_privileges = 6,
+    /// path: chdir(2), then getcwd(2) must give a path inside the root. After EACCES it is tried again by
+    /// `find_program`.
+    change_directory = 7,
+    /// -- completes the environment (HOME), searches the name (first argument of `execute`) in its PATH, checks that it
+    /// can
+    /// be executed; remembers the path.
+    find_program = 8,
+    /// -- accepts at the gate until a `start` message comes; answers go there from now on instead of the wire.
+    wait_for_start = 9,
+    /// kind name, count, { path, timeout in seconds or 0, has environment, argument count, argument..., variable count,
+    /// variable... }
+    run_hooks = 10,
+    /// count, { resource, soft, hard, name for messages }...
+    set_resource_limits = 11,
+    /// preserved: all but 0..2+preserved is closed, or close-on-exec where the finisher itself still needs it.
+    close_descriptors = 12,
+    /// flags, instruction count, struct sock_filter as one word each
+    load_seccomp = 13,
+    /// argument count, argument..., variable count, variable...
+    execute = 14
+};
+
+inline constexpr std::uint32_t last_record_kind = 14;
+
+} // namespace oci::finisher

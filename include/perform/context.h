@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the performing processes know besides the plan: what the command gave, and what earlier steps opened or made.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/host.h"
+#include "kernel/fd.h"
+#include "kernel/process.h"
+#include "kernel/procfs.h"
+#include "state/container_dir.h"
+#include "steps/step.h"
+
+namespace oci::perform {
+
+struct Context {
+    // ---- from the command
+    HostFacts host;
+    std::string root;   ///< of the state directories
+    std::string config; ///< text of config.json
+    state::Record record;
+    state::State state; ///< oci_version, rootfs, annotations, owner; the rest is filled in on the way
+    unsigned preserved_descriptors = 0;
+    std::vector<kernel::Fd> joined; ///< exec: namespaces of the container's init, in the order of JoinContainer
+    pid_t container_init = 0;       ///< exec: that init
+
+    // ---- made by the runtime's steps
+    steps::Actor self = steps::Actor::runtime;
+    std::optional<state::ContainerDir> directory;
+    kernel::Fd cgroup;                 ///< the container's folder in cgroup2
+    kernel::Fd gate;                   ///< start.sock; the child's after StartInit
+    kernel::Fd console;                ///< where SetUpConsole sends the master
+    kernel::Fd terminal;               ///< foreground `run`: the other end of `console`
+    kernel::Fd wire;                   ///< to the other side
+    kernel::Fd finisher;               ///< the sealed program
+    kernel::Fd request;                ///< its sealed request
+    kernel::Fd init_pidfd;             ///< of the process that was started (exec: of the executed one)
+    std::vector<std::string> warnings; ///< for the command to log
+    std::string handover;              ///< text that goes with the next turn
+
+    // ---- made by the container's steps
+    std::optional<kernel::ProcFd> procfs;
+    std::vector<kernel::Fd> sources; ///< detached trees, by index of OpenMountSources
+    kernel::Fd rootfs;               ///< root of the container's file system, attached
+    kernel::Fd null_device;          ///< the host's /dev/null as a detached tree, for MaskPaths
+    kernel::Fd device_folder;        ///< the container's /dev, opened once for all that is made in it
+
+    /// A warning from any process: kept by the runtime, sent to it by the others.
+    void warn(std::string message);
+};
+
+} // namespace oci::perform

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs hooks with the container's state on their standard input.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "steps/lifecycle.h"
+
+namespace oci::perform {
+
+/// One hook. The error tells its exit status or signal and the end of what it printed.
+Result<void> run_hook(steps::HookProgram const& hook, std::string const& state);
+/// All in order; stops at the first failure. Hooks without an environment of their own get the caller's.
+Result<void> run_hooks(steps::RunHooks const& hooks, std::string const& state);
+
+} // namespace oci::perform

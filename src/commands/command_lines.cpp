@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tables: every command with its options. The man page is compared with them by a test.
+#include <algorithm>
+#include <array>
+
+#include "commands/options.h"
+
+namespace oci::commands {
+
+namespace {
+
+using Kind = Option::Kind;
+
+constexpr Option bundle = {"bundle", "b", Kind::text, "DIR",
+                           "the bundle: a folder with config.json (default: the current one)"};
+
+constexpr Option help = {"help", "h", Kind::flag, "", "print this help"};
+
+constexpr std::array global = std::to_array<Option>({
+    {"root", "", Kind::text, "DIR",
+     "where the state of containers is kept (default: /run/oci-run, or below XDG_RUNTIME_DIR)"},
+    {"log", "", Kind::text, "FILE", "append messages to this file; errors also go to standard error"},
+    {"log-format", "", Kind::text, "FORMAT", "text (default) or json"},
+    {"log-level", "", Kind::text, "LEVEL", "debug, info, warning or error (default: warning, with --log error)"},
+    {"debug", "", Kind::flag, "", "the same as --log-level debug"},
+    {"cgroup-manager", "", Kind::text, "NAME", "cgroupfs (default), systemd or disabled"},
+    {"systemd-cgroup", "", Kind::flag, "", "the same as --cgroup-manager systemd"},
+    {"rootless", "", Kind::text, "VALUE",
+     "true, false or auto (default); accepted, what can be done is found out anyway"},
+    {"criu", "", Kind::text, "PATH", "accepted and ignored"},
+    {"version", "v", Kind::flag, "", "print the version"},
+});
+
+constexpr std::array create_options = std::to_array<Option>({
+    bundle,
+    {"console-socket", "", Kind::text, "PATH", "Unix socket that gets the terminal's master"},
+    {"pidfd-socket", "", Kind::text, "PATH", "Unix socket that gets a pidfd of the container's process"},
+    {"pid-file", "", Kind::text, "FILE", "write the process id here"},
+    {"no-pivot", "", Kind::flag, "", "change the root without pivot_root(2), for hosts that run from a ramdisk"},
+    {"no-new-keyring", "", Kind::flag, "", "keep the session keyring of the caller"},
+    {"no-subreaper", "", Kind::flag, "", "do not adopt orphans of the container"},
+    {"preserve-fds", "", Kind::number, "N", "give the program N more descriptors, from 3 on"},
+});
+
+constexpr std::array run_only_options = std::to_array<Option>({
+    {"detach", "d", Kind::flag, "", "do not wait for the program to end"},
+    {"keep", "", Kind::flag, "", "do not delete the container when it ends"},
+});
+
+constexpr auto run_options = [] {
+    std::array<Option, create_options.size() + run_only_options.size()> all{};
+    auto const middle = std::copy(create_options.begin(), create_options.end(), all.begin());
+    std::copy(run_only_options.begin(), run_only_options.end(), middle);
+    return all;
+}();
+
+constexpr std::array kill_options = std::to_array<Option>({
+    {"all", "a", Kind::flag, "", "signal every process of the container; one that is stopped is no error"},
+});
+
+constexpr std::array delete_options = std::to_array<Option>({
+    {"force", "f", Kind::flag, "", "kill the container first; one that does not exist is no error"},
+});
+
+constexpr std::array list_options = std::to_array<Option>({
+    {"format", "f", Kind::text, "FORMAT", "table (default) or json"},
+    {"quiet", "q", Kind::flag, "", "print ids only"},
+});
+
+constexpr std::array spec_options = std::to_array<Option>({
+    {"bundle", "b", Kind::text, "DIR", "the folder to write it to (default: the current one)"},
+    {"rootless", "", Kind::flag, "", "for a user without privileges"},
+});
+
+constexpr std::array look_options = std::to_array<Option>({
+    bundle,
+    {"format", "f", Kind::text, "FORMAT", "text (default) or json"},
+});
+
+constexpr std::span<Option const> none;
+constexpr auto anywhere = OptionPlace::anywhere;
+constexpr auto before_arguments = OptionPlace::before_arguments;
+
+constexpr std::array commands = std::to_array<CommandLine>({
+    {"create", "ID", "Makes a container; its program waits for start", create_options, 1, 1, anywhere, true},
+    {"start", "ID", "Starts the program of a container that was created", none, 1, 1, anywhere, true},
+    {"run", "ID", "Makes a container, starts it and waits for its end", run_options, 1, 1, anywhere, true},
+    {"exec", "ID COMMAND [ARGUMENT...]", "Runs another program in a container", none, 2, any_number, before_arguments,
+     true, 255},
+    {"kill", "ID [SIGNAL]", "Sends a signal to a container (default: TERM)", kill_options, 1, 2, before_arguments,
+     true},
+    {"delete", "ID", "Removes a container that has stopped, and all that was made for it", delete_options, 1, 1,
+     anywhere, true},
+    {"state", "ID", "Prints the state of a container as JSON", none, 1, 1, anywhere, true},
+    {"list", "", "Lists the containers", list_options, 0, 0, anywhere, false},
+    {"spec", "", "Writes a config.json to start from", spec_options, 0, 0, anywhere, false},
+    {"features", "", "Prints what this runtime can do as JSON", none, 0, 0, anywhere, false},
+    {"plan", "[ID]", "Prints what create would do, step by step; needs no rights and changes nothing", look_options, 0,
+     1, anywhere, false},
+    {"validate", "[BUNDLE]", "Prints everything that is wrong with a bundle", look_options, 0, 1, anywhere, false},
+    {"help", "[COMMAND]", "Prints help", none, 0, 1, anywhere, false},
+});
+
+} // namespace
+
+std::span<CommandLine const> all_commands() {
+    return commands;
+}
+
+CommandLine const* find_command(std::string_view name) {
+    auto const found = std::find_if(commands.begin(), commands.end(),
+                                    [&](CommandLine const& command) { return command.name == name; });
+    return found == commands.end() ? nullptr : &*found;
+}
+
+std::span<Option const> global_options() {
+    return global;
+}
+
+Option const& help_option() {
+    return help;
+}
+
+} // namespace oci::commands

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cerrno>
+
+#include "commands/common.h"
+#include "commands/lifecycle.h"
+#include "perform/destroy.h"
+
+namespace oci::commands {
+
+namespace {
+
+constexpr std::chrono::seconds lock_limit{30};
+constexpr std::chrono::seconds polite_limit{1};
+
+/// The lock; with force its holder (a create that hangs) loses its processes after a second, and with them its reason
+/// to wait.
+Result<state::ContainerDir> lock(std::string const& root, std::string const& id, HostFacts const& host, bool force) {
+    auto directory =
+        state::ContainerDir::open_locked(root, id, kernel::Deadline::after(force ? polite_limit : lock_limit));
+    if (directory || !force || directory.error().errno_value != EWOULDBLOCK)
+        return directory;
+    auto const unlocked = TRY(state::ContainerDir::open(root, id));
+    if (auto const record = unlocked.read_record())
+        TRY(perform::kill_container(*record, -1, host.cgroup2_mount, kernel::Deadline::after(lock_limit)));
+    return state::ContainerDir::open_locked(root, id, kernel::Deadline::after(lock_limit));
+}
+
+Result<void> check_deletable(state::Container const& container, std::string const& id) {
+    switch (container.status) {
+    case state::Status::created: // as the other runtimes do
+    case state::Status::stopped:
+        return {};
+    case state::Status::creating:
+    case state::Status::running:
+    case state::Status::paused:
+        break;
+    }
+    return fail("cannot delete container ", id, " that is not stopped: ", state::status_name(container.status));
+}
+
+Result<void> delete_one(std::string const& root, std::string const& id, HostFacts const& host, bool force) {
+    auto directory = TRY(lock(root, id, host, force));
+    // Killed between the reservation and the record, a create has made nothing else.
+    if (auto const record = directory.read_record(); !record && record.error().errno_value == ENOENT) {
+        TRY(directory.remove());
+        return Failure(record.error());
+    }
+    auto const container = TRY(state::look_at(directory, host.cgroup2_mount));
+    if (!force)
+        TRY(check_deletable(container, id));
+    return delete_container(directory, container.record, container.pidfd.get(), host);
+}
+
+} // namespace
+
+Result<int> run_delete(Invocation const& invocation) {
+    bool const force = invocation.options.flag("force");
+    auto const id = TRY(container_id(invocation.arguments[0]));
+    auto const host = TRY(supported_host(NeedCgroup::no));
+    auto deleted = delete_one(state_root(invocation.global, host), id, host, force);
+    // With force a container that is not there is what was wanted.
+    if (!deleted && !(force && deleted.error().errno_value == ENOENT))
+        return Failure(deleted.error());
+    return 0;
+}
+
+} // namespace oci::commands

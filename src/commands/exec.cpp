@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+#include <fcntl.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include "base/names.h"
+#include "commands/common.h"
+#include "commands/lifecycle.h"
+#include "kernel/file.h"
+#include "kernel/process.h"
+#include "perform/foreground.h"
+#include "perform/perform.h"
+
+namespace oci::commands {
+
+namespace {
+
+struct OpenNamespace {
+    std::uint64_t type = 0;
+    kernel::Fd descriptor;
+};
+
+/// The file below /proc/PID/ns/ of a namespace type.
+std::string_view namespace_file(std::uint64_t type) {
+    switch (type) {
+    case CLONE_NEWNET:
+        return "net";
+    case CLONE_NEWNS:
+        return "mnt";
+    default:
+        return namespace_name(type);
+    }
+}
+
+/// The namespaces in which init differs from us.
+Result<std::vector<OpenNamespace>> namespaces_of(pid_t init) {
+    std::vector<OpenNamespace> opened;
+    for (auto const name : namespace_names()) {
+        auto const type = namespace_flag(name).value_or(0);
+        auto const file = namespace_file(type);
+        auto theirs = TRY(kernel::openat(AT_FDCWD, concat("/proc/", init, "/ns/", file), O_RDONLY));
+        auto const ours = TRY(kernel::openat(AT_FDCWD, concat("/proc/self/ns/", file), O_RDONLY));
+        if (!TRY(kernel::same_namespace(theirs.get(), ours.get())))
+            opened.push_back({type, std::move(theirs)});
+    }
+    return opened;
+}
+
+Result<void> check_executable_in(state::Container const& container) {
+    switch (container.status) {
+    case state::Status::created:
+    case state::Status::running:
+        return {};
+    case state::Status::creating:
+        return fail("exec failed: cannot exec in a container that is still being created");
+    case state::Status::paused:
+        // A process cloned into a frozen cgroup would never run.
+        return fail("cannot exec in a paused container (use --ignore-paused to override)");
+    case state::Status::stopped:
+        break;
+    }
+    return fail("exec failed: cannot exec in a stopped container");
+}
+
+/// The container's own process with other arguments, without its terminal.
+Result<spec::Process> process_for(spec::Spec const& spec, Invocation const& invocation) {
+    if (!spec.process)
+        return fail("/process: is not set in config.json, so there is no user, environment and folder to run with");
+    auto process = *spec.process;
+    process.args.assign(invocation.arguments.begin() + 1, invocation.arguments.end());
+    process.terminal = false;
+    return process;
+}
+
+Result<perform::Context> make_context(state::Container container, HostFacts const& host) {
+    perform::Context context;
+    context.host = host;
+    context.record = std::move(container.record);
+    context.state = *std::move(container.state);
+    context.container_init = context.state.pid;
+    if (!context.record.cgroup_path.empty())
+        context.cgroup =
+            TRY(kernel::openat(AT_FDCWD, host.cgroup2_mount + context.record.cgroup_path, O_RDONLY | O_DIRECTORY));
+    return context;
+}
+
+/// Descriptors in the order in which the plan joins them.
+void order_like_plan(steps::Plan const& plan, std::vector<OpenNamespace> namespaces, perform::Context& context) {
+    for (auto const& step : plan)
+        if (auto const* join = std::get_if<steps::JoinContainer>(&step.operation))
+            for (auto const type : join->namespaces)
+                context.joined.push_back(
+                    std::move(std::ranges::find(namespaces, type, &OpenNamespace::type)->descriptor));
+}
+
+} // namespace
+
+Result<int> run_exec(Invocation const& invocation) {
+    auto const id = TRY(container_id(invocation.arguments[0]));
+    auto const host = TRY(supported_host(NeedCgroup::no));
+    auto const directory = TRY(state::ContainerDir::open(state_root(invocation.global, host), id));
+    auto container = TRY(state::look_at(directory, host.cgroup2_mount));
+    TRY(check_executable_in(container));
+    auto const spec = TRY(recorded_spec(directory));
+    auto const init = std::move(container.pidfd);
+    auto context = TRY(make_context(std::move(container), host));
+    auto namespaces = TRY(namespaces_of(context.container_init));
+    // What was opened by pid is init's only if init has lived until now.
+    if (TRY(kernel::wait_for_exit(init.get(), kernel::Deadline::after(std::chrono::milliseconds(0)))))
+        return fail("exec failed: cannot exec in a stopped container");
+
+    plan::ExecRequest request;
+    request.process = TRY(process_for(spec, invocation));
+    request.in_cgroup = static_cast<bool>(context.cgroup);
+    for (auto const& entry : namespaces)
+        request.namespaces.push_back(entry.type);
+    auto const plan = TRY(plan::make_exec_plan(spec, host, request));
+    order_like_plan(plan, std::move(namespaces), context);
+
+    TRY(kernel::mark_close_on_exec(STDERR_FILENO + 1, ~0U));
+    TRY(kernel::block_all_signals());
+    auto executed = perform::perform(plan, context);
+    if (executed)
+        executed = perform::await_execution(context);
+    for (auto const& warning : context.warnings)
+        log_warning(warning);
+    TRY(in_context(std::move(executed), "exec failed"));
+    return perform::wait_in_foreground({context.state.pid, context.init_pidfd.get(), -1});
+}
+
+} // namespace oci::commands

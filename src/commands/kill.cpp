@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <csignal>
+#include <linux/sched.h>
+
+#include "base/names.h"
+#include "commands/common.h"
+#include "perform/signal.h"
+#include "spec/parse.h"
+#include "state/status.h"
+
+namespace oci::commands {
+
+namespace {
+
+Result<int> parse_signal(std::string const& text) {
+    if (auto const signal = signal_number(text))
+        return *signal;
+    // A number that no signal has is left to the kernel to refuse.
+    if (auto const number = parse_number<int>(text); number && *number >= 0)
+        return *number;
+    return fail("unknown signal ", json_string(text));
+}
+
+/// Whether the kernel kills everything with init. Without a configuration to tell, init alone is signalled.
+bool has_own_pid_namespace(state::ContainerDir const& directory) {
+    auto const config = directory.read_config();
+    if (!config)
+        return true;
+    std::vector<std::string> warnings;
+    auto const spec = spec::parse_spec(*config, warnings);
+    return !spec || spec->linux.creates(CLONE_NEWPID);
+}
+
+/// SIGKILL where no pid namespace ends with init: also when init itself is gone, its children may live on.
+Result<void> kill_all(state::Container const& container, HostFacts const& host) {
+    bool const any = TRY(perform::signal_cgroup(container.record, host.cgroup2_mount, SIGKILL));
+    auto signalled = perform::signal_init(container, SIGKILL); // it may have been moved out of the cgroup
+    return any ? Result<void>{} : signalled;
+}
+
+} // namespace
+
+Result<int> run_kill(Invocation const& invocation) {
+    auto const& arguments = invocation.arguments;
+    int const signal = arguments.size() > 1 ? TRY(parse_signal(arguments[1])) : SIGTERM;
+    auto const host = TRY(supported_host(NeedCgroup::no));
+    auto const id = TRY(container_id(arguments[0]));
+    auto const directory = TRY(state::ContainerDir::open(state_root(invocation.global, host), id));
+    auto const container = TRY(state::look_at(directory, host.cgroup2_mount));
+    if (invocation.options.flag("all")) {
+        bool const any = TRY(perform::signal_cgroup(container.record, host.cgroup2_mount, signal));
+        // Without a cgroup, or with an init that left it. A container that has stopped is no error here.
+        if (!any && container.pidfd)
+            TRY(perform::signal_init(container, signal));
+        return 0;
+    }
+    if (signal == SIGKILL && !has_own_pid_namespace(directory))
+        TRY(kill_all(container, host));
+    else
+        TRY(perform::signal_init(container, signal));
+    return 0;
+}
+
+} // namespace oci::commands

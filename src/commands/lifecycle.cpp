@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commands/lifecycle.h"
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "commands/common.h"
+#include "kernel/file.h"
+#include "kernel/process.h"
+#include "kernel/sealed.h"
+#include "perform/destroy.h"
+#include "perform/gate.h"
+#include "perform/hooks.h"
+#include "perform/perform.h"
+#include "spec/parse.h"
+
+namespace oci::commands {
+
+namespace {
+
+constexpr std::chrono::seconds delete_limit{20};
+constexpr std::chrono::seconds start_limit{120};
+constexpr unsigned first_passed_descriptor = STDERR_FILENO + 1;
+
+/// Socket activation (sd_listen_fds(3)): descriptors meant for this very process.
+unsigned listen_descriptors() {
+    auto const number = [](char const* name) {
+        char const* value = std::getenv(name);
+        return parse_number<unsigned>(value == nullptr ? "" : value).value_or(0);
+    };
+    return number("LISTEN_PID") == static_cast<unsigned>(::getpid()) ? number("LISTEN_FDS") : 0;
+}
+
+Result<void> check_passed_descriptors(unsigned count) {
+    for (unsigned i = 0; i < count; ++i)
+        if (!kernel::fstat(static_cast<int>(first_passed_descriptor + i)))
+            return fail("unable to stat preserved-fd ", i, " (of ", count, "): --preserve-fds");
+    return {};
+}
+
+Result<void> check_terminal(spec::Spec const& spec, plan::CreateRequest const& request) {
+    bool const terminal = spec.process && spec.process->terminal;
+    if (terminal && request.detach && request.console_socket.empty())
+        return fail("/process/terminal: cannot allocate tty if oci-run will detach without setting console socket "
+                    "(--console-socket)");
+    if (!terminal && !request.console_socket.empty())
+        return fail("--console-socket: cannot use console socket if oci-run will not detach or allocate tty "
+                    "(/process/terminal is not true)");
+    return {};
+}
+
+Result<void> check_rootfs(std::string const& path) {
+    auto const status =
+        TRY(in_context(kernel::fstatat(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW), "config.json: /root/path"));
+    if (S_ISLNK(status.st_mode))
+        return fail("config.json: /root/path: ", path, " is a symbolic link");
+    if (!S_ISDIR(status.st_mode))
+        return fail_errno(ENOTDIR, "config.json: /root/path: ", path);
+    return {};
+}
+
+Result<plan::CgroupDriver> cgroup_driver(CgroupManager manager) {
+    switch (manager) {
+    case CgroupManager::cgroupfs:
+        return plan::CgroupDriver::cgroupfs;
+    case CgroupManager::disabled:
+        return plan::CgroupDriver::disabled;
+    case CgroupManager::systemd:
+        break;
+    }
+    return fail("--systemd-cgroup: the systemd cgroup manager is not built yet, use --cgroup-manager cgroupfs");
+}
+
+Result<plan::CreateRequest> create_request(Invocation const& invocation, std::string const& bundle, Detach detach) {
+    auto const& options = invocation.options;
+    auto const absolute = [&](std::string_view name) -> Result<std::string> {
+        auto const path = options.text(name);
+        return path.empty() ? path : absolute_path(TRY(kernel::getcwd()), path);
+    };
+    plan::CreateRequest request;
+    request.id = TRY(container_id(invocation.arguments[0]));
+    TRY(state::check_id(request.id));
+    request.bundle = bundle;
+    request.console_socket = TRY(absolute("console-socket"));
+    request.pid_file = TRY(absolute("pid-file"));
+    request.pidfd_socket = TRY(absolute("pidfd-socket"));
+    request.detach = detach == Detach::yes;
+    request.no_pivot = options.flag("no-pivot");
+    request.no_new_keyring = options.flag("no-new-keyring");
+    request.listen_fds = listen_descriptors();
+    request.preserved_descriptors = request.listen_fds + options.number("preserve-fds");
+    request.cgroup_driver = TRY(cgroup_driver(invocation.global.cgroup_manager));
+    return request;
+}
+
+/// Where init joins a pid namespace, strangers see even the set-up child: it must not be the host's program that they
+/// reach through /proc/PID/exe (CVE-2019-5736).
+Result<void> seal_where_visible(spec::Spec const& spec) {
+    auto const* entry = spec.linux.find(CLONE_NEWPID);
+    if (entry == nullptr || entry->path.empty() || kernel::running_sealed())
+        return {};
+    auto const line = TRY(kernel::read_file(AT_FDCWD, "/proc/self/cmdline", 4U << 20U));
+    std::vector<std::string> arguments;
+    for (auto const word : split(std::string_view(line).substr(0, line.size() - 1), '\0'))
+        arguments.emplace_back(word);
+    return Failure(kernel::restart_sealed(arguments));
+}
+
+perform::Context make_context(Invocation const& invocation, Bundle bundle, HostFacts const& host,
+                              plan::CreateRequest const& request) {
+    perform::Context context;
+    context.host = host;
+    context.root = state_root(invocation.global, host);
+    context.config = std::move(bundle.config);
+    context.preserved_descriptors = request.preserved_descriptors;
+    context.record.id = request.id;
+    context.state.oci_version = bundle.spec.oci_version;
+    context.state.annotations = bundle.spec.annotations;
+    context.state.rootfs = absolute_path(bundle.path, bundle.spec.root.path);
+    context.state.owner = host.euid;
+    context.state.has_process = bundle.spec.process.has_value();
+    return context;
+}
+
+/// Everything as it was before (runtime.md#errors); the poststop hooks run, as the life-cycle says.
+Error undo_create(perform::Context& context, plan::CreateRequest const& request, Error error) {
+    if (!context.directory)
+        return error;
+    auto const undone = [&]() -> Result<void> {
+        if (context.init_pidfd) {
+            (void)kernel::pidfd_send_signal(context.init_pidfd.get(), SIGKILL);
+            TRY(kernel::reap(context.init_pidfd.get()));
+        }
+        if (!context.directory->read_record())
+            return context.directory->remove();
+        if (!request.pid_file.empty() && context.state.start_time != 0)
+            (void)kernel::unlinkat(AT_FDCWD, request.pid_file, 0);
+        return delete_container(*context.directory, context.record, -1, context.host);
+    }();
+    if (!undone)
+        error.message += concat(" (and clean-up failed: ", undone.error().message, ")");
+    return error;
+}
+
+} // namespace
+
+Result<Created> create_container(Invocation const& invocation, Detach detach) {
+    auto const path = TRY(bundle_path(invocation));
+    auto const request = TRY(create_request(invocation, path, detach));
+    auto const host =
+        TRY(supported_host(request.cgroup_driver == plan::CgroupDriver::disabled ? NeedCgroup::no : NeedCgroup::yes));
+    auto bundle = TRY(load_bundle(path));
+    TRY(check_terminal(bundle.spec, request));
+    TRY(check_rootfs(absolute_path(bundle.path, bundle.spec.root.path)));
+    TRY(check_passed_descriptors(request.preserved_descriptors));
+    TRY(seal_where_visible(bundle.spec));
+    auto const steps = TRY(plan::make_create_plan(bundle.spec, host, request));
+
+    TRY(kernel::mark_close_on_exec(first_passed_descriptor, ~0U));
+    // A signal must not interrupt half-way; the waits have deadlines.
+    TRY(kernel::block_all_signals());
+    auto const spec = bundle.spec;
+    auto context = make_context(invocation, std::move(bundle), host, request);
+    auto done = perform::perform(steps, context);
+    for (auto const& warning : context.warnings)
+        log_warning(warning);
+    if (!done)
+        return Failure(undo_create(context, request, std::move(done).error()));
+    return Created{std::move(context), spec};
+}
+
+namespace {
+
+/// Time for startContainer hooks; without limit where one of them has none.
+kernel::Deadline start_deadline(spec::Spec const& spec) {
+    auto limit = start_limit;
+    for (auto const& hook : spec.hooks[spec::HookKind::start_container]) {
+        if (!hook.timeout)
+            return kernel::Deadline::never();
+        limit += std::chrono::seconds(*hook.timeout);
+    }
+    return kernel::Deadline::after(limit);
+}
+
+Result<void> run_poststart_hooks(state::Container const& container, spec::Spec const& spec) {
+    auto const hooks = plan::make_hooks(spec, spec::HookKind::poststart);
+    if (!hooks)
+        return {};
+    auto const& state = *container.state;
+    return perform::run_hooks(
+        *hooks, state::hook_state(container.record, state.oci_version, state.annotations, hooks->status, state.pid));
+}
+
+} // namespace
+
+Result<void> start_container(state::ContainerDir const& directory, state::Container const& container,
+                             spec::Spec const& spec, HostFacts const& host) {
+    auto const started = [&]() -> Result<void> {
+        TRY(perform::open_gate(directory, start_deadline(spec)));
+        return run_poststart_hooks(container, spec);
+    }();
+    if (!started)
+        (void)perform::kill_container(container.record, container.pidfd.get(), host.cgroup2_mount,
+                                      kernel::Deadline::after(delete_limit));
+    return started;
+}
+
+Result<spec::Spec> recorded_spec(state::ContainerDir const& directory) {
+    std::vector<std::string> ignored; // they were logged by create
+    return spec::parse_spec(TRY(directory.read_config()), ignored);
+}
+
+Result<void> delete_container(state::ContainerDir& directory, state::Record const& record, int init,
+                              HostFacts const& host) {
+    TRY(perform::destroy(record, init, host.cgroup2_mount, kernel::Deadline::after(delete_limit)));
+    auto const spec = recorded_spec(directory);
+    auto const hooks = spec ? plan::make_hooks(*spec, spec::HookKind::poststop) : std::nullopt;
+    if (hooks) {
+        auto const state = state::hook_state(record, spec->oci_version, spec->annotations, hooks->status, 0);
+        // runtime.md#lifecycle step 13: a failure is a warning and the remaining hooks go on.
+        for (auto const& hook : hooks->hooks)
+            if (auto done = perform::run_hook(hook, state); !done)
+                log_warning(concat("delete ", record.id, ": run poststop hook: ", done.error().message));
+    }
+    return directory.remove();
+}
+
+} // namespace oci::commands

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// What create, start, run and delete share.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "commands/commands.h"
+#include "perform/context.h"
+#include "plan/plan.h"
+#include "spec/spec.h"
+#include "state/status.h"
+
+namespace oci::commands {
+
+enum class Detach { yes, no };
+
+struct Created {
+    perform::Context context; ///< holds the container's lock
+    spec::Spec spec;
+};
+
+/// Makes the container that the invocation names. After a failure nothing is left of it.
+Result<Created> create_container(Invocation const& invocation, Detach detach);
+
+/// Opens the gate of a created container, runs poststart hooks. After a failure the container is stopped.
+Result<void> start_container(state::ContainerDir const& directory, state::Container const& container,
+                             spec::Spec const& spec, HostFacts const& host);
+
+/// Undoes a container of which we hold the lock: processes, cgroup, poststop hooks, state directory.
+Result<void> delete_container(state::ContainerDir& directory, state::Record const& record, int init,
+                              HostFacts const& host);
+
+/// config.json as it was at create.
+Result<spec::Spec> recorded_spec(state::ContainerDir const& directory);
+
+} // namespace oci::commands

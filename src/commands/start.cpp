@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "commands/common.h"
+#include "commands/lifecycle.h"
+
+namespace oci::commands {
+
+namespace {
+
+constexpr std::chrono::seconds lock_limit{30};
+
+/// runtime.md#start: what is not created must not be touched.
+Result<void> check_startable(state::Container const& container) {
+    switch (container.status) {
+    case state::Status::created:
+        break;
+    case state::Status::creating:
+        return fail("cannot start a container that is still being created");
+    case state::Status::running:
+        return fail("cannot start an already running container");
+    case state::Status::paused:
+        return fail("cannot start a paused container");
+    case state::Status::stopped:
+        return fail("cannot start a container that has stopped");
+    }
+    if (!container.state->has_process)
+        return fail("/process: is not set in config.json, so there is nothing to start");
+    return {};
+}
+
+} // namespace
+
+Result<int> run_start(Invocation const& invocation) {
+    auto const id = TRY(container_id(invocation.arguments[0]));
+    auto const host = TRY(supported_host(NeedCgroup::no));
+    auto const directory = TRY(
+        state::ContainerDir::open_locked(state_root(invocation.global, host), id, kernel::Deadline::after(lock_limit)));
+    auto const container = TRY(state::look_at(directory, host.cgroup2_mount));
+    TRY(check_startable(container));
+    TRY(start_container(directory, container, TRY(recorded_spec(directory)), host));
+    return 0;
+}
+
+} // namespace oci::commands

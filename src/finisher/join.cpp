@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process.h"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "wire.h"
+
+namespace oci::finisher {
+
+namespace {
+
+char const* namespace_name(std::uint64_t type) {
+    struct Name {
+        std::uint64_t type;
+        char const* name;
+    };
+    static constexpr Name names[] = {
+        {CLONE_NEWUSER, "user"},     {CLONE_NEWNS, "mount"}, {CLONE_NEWPID, "pid"},
+        {CLONE_NEWNET, "network"},   {CLONE_NEWIPC, "ipc"},  {CLONE_NEWUTS, "uts"},
+        {CLONE_NEWCGROUP, "cgroup"}, {0x00000080, "time"}}; // CLONE_NEWTIME is not in sched.h
+    for (auto const& entry : names)
+        if (entry.type == type)
+            return entry.name;
+    return "unknown";
+}
+
+/// The outer half: tells who goes on, and ends. The end of the pipe lets the other half go.
+[[noreturn]] void announce(int pid) {
+    send_message(MessageKind::process, 0, Line(pid).view());
+    leave(0);
+}
+
+/// The inner half speaks only after the outer half has: the pid has to be known first.
+void wait_for_announcement(int pipe_end) {
+    char byte = 0;
+    (void)!::read(pipe_end, &byte, sizeof byte);
+    (void)::close(pipe_end);
+}
+
+} // namespace
+
+void join_namespaces(Arguments arguments, Process& process) {
+    std::size_t const count = arguments.count(2);
+    for (std::size_t index = 0; index < count; ++index) {
+        auto const type = arguments.number();
+        auto const descriptor = static_cast<int>(arguments.number32());
+        if (::setns(descriptor, static_cast<int>(type)) != 0)
+            fail(errno, "setns to the ", namespace_name(type), " namespace");
+        (void)::close(descriptor);
+    }
+    (void)::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); // entering a user namespace sets it anew
+
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0)
+        fail(errno, "pipe");
+    int const pid = clone_process(CLONE_PARENT);
+    if (pid < 0)
+        fail(errno, "clone");
+    if (pid > 0)
+        announce(pid);
+    (void)::close(ends[1]);
+    wait_for_announcement(ends[0]);
+    if (peer_is_gone(process.wire))
+        leave(1);
+}
+
+} // namespace oci::finisher

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process.h"
+
+#include <csignal>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace oci::finisher {
+
+namespace {
+
+constexpr int last_signal = 64; // _NSIG of the kernel, all architectures but MIPS
+constexpr std::size_t signal_set_size = last_signal / 8;
+
+// By system calls: the library keeps some real-time signals for itself and would leave them as they are.
+void set_default_handlers() {
+    struct {
+        void (*handler)(int);
+        unsigned long flags;
+        void (*restorer)();
+        unsigned long mask;
+    } const default_action{}; // the kernel's struct sigaction (its order differs, all of it is 0: SIG_DFL)
+    for (int signal = 1; signal <= last_signal; ++signal)
+        ::syscall(SYS_rt_sigaction, signal, &default_action, nullptr, signal_set_size);
+}
+
+void set_mask(std::uint64_t mask) {
+    ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, nullptr, signal_set_size);
+}
+
+} // namespace
+
+void block_signals() {
+    set_mask(~std::uint64_t{0});
+    set_default_handlers();
+    ::signal(SIGPIPE, SIG_IGN);
+}
+
+void reset_signals() {
+    set_default_handlers();
+    set_mask(0);
+}
+
+int clone_process(unsigned long flags) {
+    // Without CLONE_PARENT the exit signal is SIGCHLD; with it the kernel takes that of this process.
+    return static_cast<int>(::syscall(SYS_clone, flags == 0 ? SIGCHLD : flags, nullptr, nullptr, nullptr, nullptr));
+}
+
+} // namespace oci::finisher

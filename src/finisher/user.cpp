@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process.h"
+
+#include <cerrno>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "wire.h"
+
+// Calls go to the kernel directly: the library's wrappers change all threads (there is one), and fchown(3) of musl may
+// fall back to a path in /proc, which is the container's.
+
+namespace oci::finisher {
+
+namespace {
+
+/// The process has to be able to open /dev/stdout. Devices that are not terminals are shared with others (/dev/null).
+void own_stream(int stream, unsigned uid) {
+    struct stat status {};
+    if (::fstat(stream, &status) != 0 || status.st_uid == uid)
+        return;
+    if (S_ISCHR(status.st_mode) && ::isatty(stream) != 1)
+        return;
+    constexpr auto unchanged = static_cast<unsigned>(-1);
+    if (::syscall(SYS_fchown, stream, uid, unchanged) == 0)
+        return;
+    // EINVAL, EPERM: an owner that is not mapped here; EROFS: a read-only file system; EBADF: opened by O_PATH.
+    if (errno != EINVAL && errno != EPERM && errno != EROFS && errno != EBADF)
+        fail(errno, "fchown standard stream ", stream);
+}
+
+/// The kernel wants 32-bit ids, the record has them as words.
+void set_groups(std::span<std::uint64_t const> words) {
+    unsigned* groups = nullptr;
+    if (!words.empty()) {
+        std::size_t const size = words.size() * sizeof *groups;
+        void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED)
+            fail(errno, "mmap");
+        groups = static_cast<unsigned*>(memory);
+        for (std::size_t index = 0; index < words.size(); ++index)
+            groups[index] = static_cast<unsigned>(words[index]);
+    }
+    if (::syscall(SYS_setgroups, words.size(), groups) == 0)
+        return;
+    // In a user namespace that denies setgroups there is nothing to do as long as nothing is asked and nothing is left.
+    bool const nothing_to_do = errno == EPERM && words.empty() && ::getgroups(0, nullptr) == 0;
+    if (!nothing_to_do)
+        fail(errno, "setgroups");
+}
+
+} // namespace
+
+void set_user(Arguments arguments) {
+    auto const uid = arguments.number32();
+    auto const gid = arguments.number32();
+    auto const umask = arguments.number32();
+    bool const own_streams = arguments.flag();
+    bool const setgroups_denied = arguments.flag();
+    auto const groups = arguments.words(arguments.count());
+
+    for (int stream = 0; own_streams && stream <= 2; ++stream)
+        own_stream(stream, uid);
+    if (!setgroups_denied)
+        set_groups(groups);
+    // Until execve(2) the permitted capabilities stay: the bounding set and seccomp still need some.
+    if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
+        fail(errno, "prctl PR_SET_KEEPCAPS");
+    if (::syscall(SYS_setresgid, gid, gid, gid) != 0)
+        fail(errno, "setresgid ", gid);
+    if (::syscall(SYS_setresuid, uid, uid, uid) != 0)
+        fail(errno, "setresuid ", uid);
+    (void)::umask(static_cast<mode_t>(umask & 0777U));
+    (void)::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); // a change of ids sets it to fs.suid_dumpable
+}
+
+} // namespace oci::finisher

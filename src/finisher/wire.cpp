@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "wire.h"
+
+#include <cerrno>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+namespace oci::finisher {
+
+namespace {
+
+// The only changeable data of the whole program's life: who listens, and what is being done.
+int channel = -1;
+std::string_view task;
+
+/// Size of the next message (it stays in the queue); 0 at end of file or on an error.
+std::size_t next_message_size(int socket) {
+    ssize_t const size = ::recv(socket, nullptr, 0, MSG_PEEK | MSG_TRUNC);
+    return size < 0 ? 0 : static_cast<std::size_t>(size);
+}
+
+} // namespace
+
+void speak_to(int socket) {
+    channel = socket;
+}
+
+void set_task(std::string_view description) {
+    task = description;
+}
+
+void send_message(MessageKind kind, int errno_value, std::string_view text) {
+    if (channel < 0)
+        return;
+    MessageHeader header{.kind = static_cast<std::uint32_t>(kind), .errno_value = errno_value};
+    iovec parts[] = {{.iov_base = &header, .iov_len = sizeof header},
+                     {.iov_base = const_cast<char*>(text.data()), .iov_len = text.size()}};
+    msghdr message{};
+    message.msg_iov = parts;
+    message.msg_iovlen = 2;
+    // Nothing can be done about a message that nobody takes: who waits for it sees the end of file.
+    (void)::sendmsg(channel, &message, MSG_NOSIGNAL);
+}
+
+void send_failure(int errno_value, std::string_view text) {
+    send_message(MessageKind::failed, errno_value, task.empty() ? text : Line(task, ": ", text).view());
+    leave(1);
+}
+
+std::string_view exchange_turns(int wire) {
+    send_message(MessageKind::turn, 0, {});
+    std::size_t const size = next_message_size(wire);
+    if (size < sizeof(MessageHeader) || size > sizeof(MessageHeader) + maximum_message)
+        leave(1);
+    void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        fail(errno, "mmap");
+    if (::recv(wire, memory, size, 0) != static_cast<ssize_t>(size))
+        leave(1);
+    MessageHeader header{};
+    std::memcpy(&header, memory, sizeof header);
+    if (header.kind != static_cast<std::uint32_t>(MessageKind::turn))
+        leave(1);
+    return {static_cast<char const*>(memory) + sizeof header, size - sizeof header};
+}
+
+bool peer_is_gone(int socket) {
+    char byte = 0;
+    ssize_t const size = ::recv(socket, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT);
+    return size == 0 || (size < 0 && errno != EAGAIN);
+}
+
+void leave(int code) {
+    ::syscall(SYS_exit_group, code);
+    ::syscall(SYS_exit, code);
+    __builtin_trap();
+}
+
+} // namespace oci::finisher

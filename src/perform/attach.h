@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the operations on mounts and files of the container have in common (private to perform).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+#include "kernel/fd.h"
+#include "perform/context.h"
+
+namespace oci::perform {
+
+/// One change of propagation, MS_* with or without MS_REC, of the mount whose root `mount` is.
+Result<void> set_propagation(int mount, std::uint64_t propagation);
+/// Takes a detached tree from OpenMountSources' list: each is attached once, and its descriptor need not stay open.
+Result<kernel::Fd> take_source(Context& context, std::size_t index);
+/// The host's node itself is in such a tree: a read-only mount keeps the container from changing its mode or owner, and
+/// does not keep anybody from writing to the device.
+Result<void> protect_host_device(int tree);
+/// Says so when a change of attributes failed because `path` is not the root of a mount.
+Result<void> explain_not_a_mount(Result<void> changed, std::string const& path);
+/// Whether a path does not exist: for operations that skip what is not there.
+bool is_missing(Error const& error);
+
+} // namespace oci::perform

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "perform/hooks.h"
+
+#include <csignal>
+#include <unistd.h>
+
+#include "kernel/file.h"
+#include "kernel/sealed.h"
+#include "kernel/spawn.h"
+#include "perform/operations.h"
+#include "state/status.h"
+
+namespace oci::perform {
+
+namespace {
+
+constexpr std::size_t output_limit = 64U << 10U;
+constexpr std::size_t output_shown = 1024;
+
+/// What a hook printed, for the error message: the end of it, on one line.
+std::string output_text(int descriptor) {
+    auto const output = kernel::read_from_start(descriptor, output_limit);
+    if (!output)
+        return {};
+    auto text = trim(*output);
+    if (text.empty())
+        return {};
+    if (text.size() > output_shown)
+        text.remove_prefix(text.size() - output_shown);
+    return concat(": ", printable(text));
+}
+
+std::string exit_text(int status) {
+    if (status > 128)
+        return concat("killed by signal ", status - 128);
+    return concat("exit status ", status);
+}
+
+} // namespace
+
+Result<void> run_hook(steps::HookProgram const& hook, std::string const& state) {
+    // Memory instead of pipes: a hook that does not read its input, or prints much, cannot stall us.
+    auto const input = TRY(kernel::sealed_data("state", state));
+    auto const output = TRY(kernel::memory_file("output"));
+    auto const child = TRY(kernel::spawn({hook.path, hook.arguments, hook.environment, input.get(), output.get()}));
+    auto const deadline =
+        hook.timeout ? kernel::Deadline::after(std::chrono::seconds(*hook.timeout)) : kernel::Deadline::never();
+    if (!TRY(kernel::wait_for_exit(child.pidfd.get(), deadline))) {
+        (void)kernel::pidfd_send_signal(child.pidfd.get(), SIGKILL);
+        TRY(kernel::reap(child.pidfd.get()));
+        return fail("hook ", hook.path, " ran past specified timeout of ", *hook.timeout, ".0s");
+    }
+    auto const status = TRY(kernel::reap(child.pidfd.get()));
+    if (status != 0)
+        return fail("hook ", hook.path, ": ", exit_text(status), output_text(output.get()));
+    return {};
+}
+
+Result<void> run_hooks(steps::RunHooks const& hooks, std::string const& state) {
+    for (std::size_t i = 0; i < hooks.hooks.size(); ++i)
+        TRY(in_context(run_hook(hooks.hooks[i], state), "/hooks/", hooks.kind, "/", i));
+    return {};
+}
+
+Result<void> apply(steps::RunHooks const& operation, Context& context) {
+    auto hooks = operation;
+    pid_t pid = context.state.pid;
+    if (context.self == steps::Actor::container) {
+        // As the container sees itself (runtime.md#state), and without the runtime's environment.
+        pid = ::getpid();
+        for (auto& hook : hooks.hooks)
+            if (!hook.environment)
+                hook.environment.emplace();
+    }
+    return run_hooks(hooks, state::hook_state(context.record, context.state.oci_version, context.state.annotations,
+                                              operation.status, pid));
+}
+
+} // namespace oci::perform

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starting the container's first process, and the process of `exec`.
+#include <algorithm>
+#include <csignal>
+#include <fcntl.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include "base/defer.h"
+#include "base/names.h"
+#include "kernel/credentials.h"
+#include "kernel/file.h"
+#include "kernel/socket.h"
+#include "perform/cgroup_folder.h"
+#include "perform/exec_process.h"
+#include "perform/operations.h"
+
+namespace oci::perform {
+
+namespace {
+
+struct Namespace {
+    std::uint64_t type = 0;
+    std::string path;
+    kernel::Fd descriptor;
+};
+
+/// "/proc/self/ns/..." name of a type; pid and time have one for the children of the process.
+std::string own_namespace(std::uint64_t type) {
+    if (type == CLONE_NEWNET)
+        return "/proc/self/ns/net";
+    if (type == CLONE_NEWNS)
+        return "/proc/self/ns/mnt";
+    return concat("/proc/self/ns/", namespace_name(type));
+}
+
+Result<std::vector<Namespace>> open_joined(std::vector<steps::JoinedNamespace> const& joined) {
+    std::vector<Namespace> opened;
+    for (auto const& [type, path] : joined) {
+        auto descriptor = TRY(kernel::openat(AT_FDCWD, path, O_RDONLY));
+        auto const found = kernel::namespace_type(descriptor.get());
+        if (!found || static_cast<std::uint64_t>(*found) != type)
+            return fail(path, " is not a ", namespace_name(type), " namespace");
+        auto const own = TRY(kernel::openat(AT_FDCWD, own_namespace(type), O_RDONLY));
+        // setns(2) refuses the caller's own user namespace (EINVAL), and joining another of one's own changes nothing.
+        if (!TRY(kernel::same_namespace(own.get(), descriptor.get())))
+            opened.push_back({type, path, std::move(descriptor)});
+    }
+    return opened;
+}
+
+Result<void> enter(Namespace const& entry) {
+    return in_context(kernel::setns(entry.descriptor.get(), static_cast<int>(entry.type)), "join ",
+                      namespace_name(entry.type), " namespace ", entry.path);
+}
+
+/// time_namespaces(7): only children of the caller get into the new namespace, and offsets only before there is one.
+Result<void> make_time_namespace(std::vector<std::string> const& offsets) {
+    TRY(kernel::unshare(CLONE_NEWTIME));
+    for (auto const& line : offsets)
+        TRY(kernel::write_control_file(AT_FDCWD, "/proc/self/timens_offsets", line));
+    return {};
+}
+
+kernel::CloneRequest clone_request(steps::StartInit const& operation, Context const& context) {
+    return {operation.new_namespaces & ~static_cast<std::uint64_t>(CLONE_NEWTIME),
+            operation.into_cgroup ? context.cgroup.get() : -1};
+}
+
+/// The runtime enters what is joined, clones, and goes back whatever happened.
+Result<kernel::ClonedProcess> clone_from_inside(steps::StartInit const& operation, std::vector<Namespace> const& joined,
+                                                Context const& context) {
+    bool const new_time = (operation.new_namespaces & CLONE_NEWTIME) != 0;
+    std::vector<Namespace> own;
+    for (auto const& entry : joined)
+        own.push_back(
+            {entry.type, "of the caller", TRY(kernel::openat(AT_FDCWD, own_namespace(entry.type), O_RDONLY))});
+    if (new_time)
+        own.push_back(
+            {CLONE_NEWTIME, "of the caller", TRY(kernel::openat(AT_FDCWD, own_namespace(CLONE_NEWTIME), O_RDONLY))});
+
+    auto const inside = [&]() -> Result<kernel::ClonedProcess> {
+        for (auto const& entry : joined)
+            TRY(enter(entry));
+        if (new_time)
+            TRY(make_time_namespace(operation.time_offsets));
+        return kernel::clone3(clone_request(operation, context));
+    };
+    auto child = inside();
+    if (child && child->pid == 0)
+        return child;
+    for (auto const& entry : own)
+        TRY(in_context(enter(entry), "go back"));
+    return child;
+}
+
+/// In the joiner: what belongs to outer user namespaces with the outer rights, the user namespace, then the rest.
+Result<void> enter_all(std::vector<Namespace> const& joined) {
+    std::vector<Namespace const*> later;
+    for (auto const& entry : joined)
+        if (entry.type != CLONE_NEWUSER && !enter(entry))
+            later.push_back(&entry);
+    for (auto const& entry : joined)
+        if (entry.type == CLONE_NEWUSER)
+            TRY(enter(entry));
+    for (auto const* entry : later)
+        TRY(enter(*entry));
+    return {};
+}
+
+/// A user namespace cannot be left again: a process in between enters it and starts init as the runtime's child
+/// (CLONE_PARENT). Its report is init's pid, or what failed.
+Result<kernel::ClonedProcess> clone_by_joiner(steps::StartInit const& operation, std::vector<Namespace> const& joined,
+                                              Context const& context) {
+    auto [ours, theirs] = TRY(kernel::sequenced_pair());
+    auto joiner = TRY(kernel::clone3({}));
+    if (joiner.pid == 0) {
+        ours.close();
+        auto const start = [&]() -> Result<kernel::ClonedProcess> {
+            if ((operation.new_namespaces & CLONE_NEWTIME) != 0)
+                TRY(make_time_namespace(operation.time_offsets));
+            TRY(enter_all(joined));
+            auto request = clone_request(operation, context);
+            request.flags |= CLONE_PARENT;
+            return kernel::clone3(request);
+        };
+        auto init = start();
+        if (init && init->pid == 0)
+            return init;
+        (void)kernel::send_message(theirs.get(), init ? std::to_string(init->pid) : concat("!", init.error().message));
+        ::_exit(0);
+    }
+    theirs.close();
+    auto const report = TRY(kernel::receive_message(ours.get(), kernel::Deadline::after(std::chrono::seconds(60))));
+    TRY(kernel::reap(joiner.pidfd.get()));
+    auto const pid = parse_number<pid_t>(report);
+    if (!pid)
+        return fail(report.empty() ? "the joining process ended unexpectedly" : report.substr(1));
+    return kernel::ClonedProcess{*pid, TRY(kernel::pidfd_open(*pid))};
+}
+
+/// In the newborn set-up child: give up what is the runtime's alone.
+void become_container_side(Context& context, kernel::Fd wire) {
+    context.self = steps::Actor::container;
+    context.wire = std::move(wire);
+    // Its copy of the lock would outlive a killed runtime.
+    if (context.directory)
+        context.directory->release();
+    context.terminal.close();
+    context.cgroup.close();
+    context.state.pid = ::getpid();
+    // A session of its own: the caller's terminal cannot be reached by TIOCSTI (CVE-2017-5226).
+    (void)kernel::setsid();
+}
+
+Result<void> start_process(Context& context, auto&& clone) {
+    auto [ours, theirs] = TRY(kernel::sequenced_pair());
+    auto child = TRY(clone());
+    if (child.pid == 0) {
+        ours.close();
+        become_container_side(context, std::move(theirs));
+        return {};
+    }
+    context.wire = std::move(ours);
+    context.state.pid = child.pid;
+    context.init_pidfd = std::move(child.pidfd);
+    context.gate.close();
+    context.console.close();
+    return {};
+}
+
+} // namespace
+
+Result<void> apply(steps::StartInit const& operation, Context& context) {
+    auto const joined = TRY(open_joined(operation.joined));
+    bool const joins_user =
+        std::ranges::any_of(joined, [](Namespace const& entry) { return entry.type == CLONE_NEWUSER; });
+    return start_process(context, [&] {
+        return joins_user ? clone_by_joiner(operation, joined, context) : clone_from_inside(operation, joined, context);
+    });
+}
+
+Result<void> apply(steps::StartExec const& operation, Context& context) {
+    return start_process(context, [&]() -> Result<kernel::ClonedProcess> {
+        auto child = kernel::clone3({0, operation.into_cgroup ? context.cgroup.get() : -1});
+        // EBUSY: the container has made cgroups of its own below and enabled controllers for them; its processes are in
+        // a leaf then, and so is its init. EAGAIN from the pids limit may pass when the process is moved later.
+        if (!child && operation.into_cgroup &&
+            (child.error().errno_value == EBUSY || child.error().errno_value == EAGAIN))
+            return clone_into_cgroup_of_init(context);
+        return child;
+    });
+}
+
+Result<void> adopt_exec_process(Context& context, std::string const& announced) {
+    auto const pid = parse_number<pid_t>(announced);
+    if (!pid)
+        return fail("the joining process sent no pid");
+    auto process = TRY(kernel::pidfd_open(*pid));
+    // The announcing process has run where the container may touch it: only a child of ours is believed.
+    if (!kernel::is_child(process.get()))
+        return fail("process ", *pid, " is not the one that was started");
+    (void)kernel::reap(context.init_pidfd.get());
+    context.init_pidfd = std::move(process);
+    context.state.pid = *pid;
+    return {};
+}
+
+Result<void> apply(steps::BecomeFinisher const&, Context& context) {
+    for (auto const* descriptor : {&context.request, &context.wire, &context.gate})
+        if (*descriptor)
+            TRY(kernel::keep_over_exec(descriptor->get()));
+    for (auto const& descriptor : context.joined)
+        TRY(kernel::keep_over_exec(descriptor.get()));
+    for (unsigned i = 0; i < context.preserved_descriptors; ++i)
+        TRY(kernel::keep_over_exec(static_cast<int>(STDERR_FILENO + 1 + i)));
+    TRY(kernel::keep_capabilities_over_exec());
+    return Failure(
+        kernel::execveat(context.finisher.get(),
+                         {"oci-run", "init", std::to_string(context.request.get()), std::to_string(context.wire.get()),
+                          std::to_string(context.gate ? context.gate.get() : -1)},
+                         {}));
+}
+
+} // namespace oci::perform

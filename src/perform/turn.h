@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// The wire between runtime, set-up child and finisher: who may act next (finisher/protocol.h).
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "finisher/protocol.h"
+#include "kernel/process.h"
+
+namespace oci::perform {
+
+struct Message {
+    finisher::MessageKind kind = finisher::MessageKind::turn;
+    int errno_value = 0;
+    std::string text;
+};
+
+Result<void> send_message(int socket, Message const& message);
+/// nullopt: the other side is gone. ETIMEDOUT when the deadline passes.
+Result<std::optional<Message>> receive_message(int socket, kernel::Deadline deadline);
+/// A `failed` message as an error; the kernel's text is added where it carries an errno.
+Error to_error(Message const& message);
+
+} // namespace oci::perform
