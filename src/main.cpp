@@ -59,6 +59,13 @@ Result<void> open_standard_streams() {
     return {};
 }
 
+unsigned count_inherited_descriptors() {
+    unsigned count = 0;
+    while (::fcntl(static_cast<int>(STDERR_FILENO + 1 + count), F_GETFD) >= 0)
+        ++count;
+    return count;
+}
+
 int report(CommandLine const& command, std::vector<std::string> const& arguments, Error const& error) {
     auto what = std::string(command.name);
     if (command.names_container && !arguments.empty())
@@ -104,10 +111,11 @@ Result<int> run(std::vector<std::string> const& words) {
     if (::getauxval(AT_SECURE) != 0)
         return fail("must not be installed set-user-id, set-group-id or with file capabilities");
     TRY(open_standard_streams());
+    auto const inherited = count_inherited_descriptors();
     auto const program = words.empty() ? std::string("oci-run") : std::string(base_name(words[0]));
     auto const rest = std::span(words).subspan(words.empty() ? 0 : 1);
     auto const line = TRY(parse_options(global_options(), rest, OptionPlace::before_arguments));
-    Invocation invocation{program, TRY(check_global_options(line.options)), {}, {}};
+    Invocation invocation{program, TRY(check_global_options(line.options)), {}, {}, inherited};
     static auto const log_file = TRY(set_up_log(invocation.global));
     if (line.options.flag("help"))
         return run_help(invocation);

@@ -62,9 +62,9 @@ T take_value(Result<T> const& result) {
 #define OCI_TRY(expression, name)                                                                                      \
     __extension__({                                                                                                    \
         auto&& name = (expression);                                                                                    \
-        if (!name) [[unlikely]]                                                                                        \
-            return ::oci::Failure(std::move(name).error());                                                            \
-        ::oci::take_value(std::move(name));                                                                            \
+        if (!(name)) [[unlikely]]                                                                                      \
+            return ::oci::Failure(std::move((name)).error());                                                          \
+        ::oci::take_value(std::move((name)));                                                                          \
     })
 
 /// The value of a Result, or return its error from the enclosing function. The one control-flow macro.

@@ -29,6 +29,8 @@ struct Invocation {
     GlobalOptions global;
     ParsedOptions options;
     std::vector<std::string> arguments; ///< their number is checked
+    /// How many descriptors, from 3 on without a gap, were open before we opened any: what --preserve-fds may count on.
+    unsigned inherited_descriptors = 0;
 };
 
 /// Each gives the exit code, or the error for main to log.

@@ -10,13 +10,14 @@
 // They, and the namespaces to join, lie above the descriptors that the container's process inherits (0..2 and the
 // preserved ones after them); everything else that is open is closed by the finisher's first act.
 //
-//     create                                            exec
-//     finisher            runtime                       outer half   inner half   runtime
-//        |  turn (ready) -->  |                            |  process -------------> |   join_namespaces: pid of the
-//        inner |                    |  save state, pid file      x                         |   half, then the outer
-//        half exits 0 |  <-- turn (state)  |                                         | turn ----> | |  wire is closed
-//        | <---- turn | |  gate: start                                                 | execve: end of file, or
-//        `failed` |  execve: end of file at the gate, or `failed`
+// create: the finisher sends `turn` (ready); the runtime saves the state and hands the turn back together with it; the
+// finisher closes the wire and waits at the gate for `start`. End of file at the gate then means that the program runs
+// (execve closes the connection), unless `failed` came before.
+//
+// exec: the outer half joins the namespaces, starts the inner half as a child of the runtime, tells its pid by
+// `process` and ends. The inner half says nothing before that. It does the other records (with or without a `turn`
+// among them); end of file on the wire means that the program runs, unless `failed` came before. What comes after
+// `process` comes from a process that the container may see: it is not trusted, and a second `process` is an error.
 #pragma once
 
 #include <cstdint>
@@ -56,7 +57,7 @@ struct Text {
 struct RequestHeader {
     std::uint32_t magic;
     std::uint32_t size;    ///< of the whole request
-    std::uint32_t records; ///< number of them; the last one, and only that, is `execute`
+    std::uint32_t records; ///< number of them; `execute` is the last one (or, without a process, `wait_for_start`)
     std::uint32_t reserved;
 };
 

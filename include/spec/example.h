@@ -8,11 +8,11 @@
 
 namespace oci::spec {
 
-/// A config.json to start from (tab indent). Rootless: a user namespace that maps root to `uid`:`gid`, no network
-/// namespace's sysfs, no resources.
+/// A config.json to start from (tab indent, line end at the end). Rootless: a user namespace that maps root to
+/// `uid`:`gid`, the host's network, no resources.
 std::string example_config(bool rootless, std::uint32_t uid, std::uint32_t gid);
-/// The features document (features.md), derived from the tables in spec/names.h; 4 spaces indent. `seccomp_version` is
-/// libseccomp's.
+/// The features document (features.md), derived from the tables in spec/names.h; 4 spaces indent, line end at the end.
+/// `seccomp_version` is libseccomp's.
 std::string features_json(std::string_view seccomp_version);
 
 } // namespace oci::spec

@@ -114,10 +114,10 @@ struct Linux {
     std::vector<Device> devices;
     std::string cgroups_path;
     Resources resources;
-    std::uint64_t rootfs_propagation =
-        0; ///< MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE, with MS_REC for "r..."; 0: unset
+    /// MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE, with MS_REC for the r forms; 0: unset.
+    std::uint64_t rootfs_propagation = 0;
     std::optional<Seccomp> seccomp;
-    std::map<std::string, std::string> sysctl;
+    std::map<std::string, std::string> sysctl; ///< by path below /proc/sys: "net/ipv4/ip_forward"
     std::vector<std::string> masked_paths;
     std::vector<std::string> readonly_paths;
     bool operator==(Linux const&) const = default;

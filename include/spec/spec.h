@@ -76,11 +76,11 @@ struct Mount {
     bool copy_up = false;            ///< tmpcopyup
     std::uint64_t set = 0;           ///< MOUNT_ATTR_* to set on this mount
     std::uint64_t clear = 0;         ///< MOUNT_ATTR_* to clear on this mount
-    std::uint64_t recursive_set = 0; ///< the same for the whole tree (rro, rnosuid, ...)
+    std::uint64_t recursive_set = 0; ///< the same for the whole tree (rro ...), to be applied first
     std::uint64_t recursive_clear = 0;
     std::vector<std::uint64_t> propagation; ///< MS_PRIVATE ..., with MS_REC for the r forms, in order
-    std::vector<std::string>
-        superblock_flags;          ///< sync, dirsync, lazytime, mand, iversion, silent: as fsconfig(2) names them
+    /// sync, dirsync, lazytime, mand, iversion, silent: as fsconfig(2) names them.
+    std::vector<std::string> superblock_flags;
     std::vector<std::string> data; ///< file system specific, "key=value" or "key"
     bool operator==(Mount const&) const = default;
 };

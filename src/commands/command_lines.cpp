@@ -23,7 +23,7 @@ constexpr std::array global = std::to_array<Option>({
     {"log-format", "", Kind::text, "FORMAT", "text (default) or json"},
     {"log-level", "", Kind::text, "LEVEL", "debug, info, warning or error (default: warning, with --log error)"},
     {"debug", "", Kind::flag, "", "the same as --log-level debug"},
-    {"cgroup-manager", "", Kind::text, "NAME", "cgroupfs (default), systemd or disabled"},
+    {"cgroup-manager", "", Kind::text, "NAME", "cgroupfs (default), disabled, or systemd (not supported yet)"},
     {"systemd-cgroup", "", Kind::flag, "", "the same as --cgroup-manager systemd"},
     {"rootless", "", Kind::text, "VALUE",
      "true, false or auto (default); accepted, what can be done is found out anyway"},

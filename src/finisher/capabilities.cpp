@@ -79,7 +79,7 @@ std::uint64_t set_ambient(std::uint64_t asked) {
 void warn_of(std::uint64_t refused, Arguments names) {
     if (refused == 0)
         return;
-    Line text("cannot be granted and left out:");
+    Line text("capabilities that cannot be granted are left out:");
     std::size_t const count = names.count(2);
     for (std::size_t index = 0; index < count; ++index) {
         auto const number = names.number();

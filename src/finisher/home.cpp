@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "line.h"
+#include "memory.h"
 
 namespace oci::finisher {
 
@@ -80,19 +80,21 @@ bool find_home(int file, unsigned uid, char (&buffer)[longest_line], std::string
 } // namespace
 
 char const* home_variable(unsigned uid) {
-    static char variable[longest_line + sizeof "HOME="];
-    std::memcpy(variable, "HOME=/", sizeof "HOME=/");
+    constexpr auto* unknown = "HOME=/";
     int const file = ::open("/etc/passwd", O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (file < 0)
-        return variable;
+        return unknown;
     char buffer[longest_line];
     std::string_view home;
     struct stat status {};
-    if (::fstat(file, &status) == 0 && S_ISREG(status.st_mode) && find_home(file, uid, buffer, home)) {
-        std::memcpy(variable + 5, home.data(), home.size());
-        variable[5 + home.size()] = '\0';
-    }
+    bool const found = ::fstat(file, &status) == 0 && S_ISREG(status.st_mode) && find_home(file, uid, buffer, home);
     (void)::close(file);
+    if (!found)
+        return unknown;
+    constexpr std::string_view name = "HOME=";
+    auto* const variable = static_cast<char*>(allocate(name.size() + home.size() + 1)); // zeros: the NUL is there
+    std::memcpy(variable, name.data(), name.size());
+    std::memcpy(variable + name.size(), home.data(), home.size());
     return variable;
 }
 

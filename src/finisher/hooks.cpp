@@ -6,11 +6,11 @@
 #include <ctime>
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "memory.h"
 #include "wire.h"
 
 namespace oci::finisher {
@@ -42,25 +42,13 @@ void close_end(int& end) {
     end = -1;
 }
 
-char const** string_array(Arguments& arguments) {
-    std::size_t const count = arguments.count();
-    std::size_t const size = (count + 1) * sizeof(char*);
-    void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
-        fail(errno, "mmap");
-    auto** const array = static_cast<char const**>(memory);
-    for (std::size_t index = 0; index < count; ++index)
-        array[index] = arguments.c_string();
-    return array;
-}
-
 Hook read_hook(Arguments& arguments, Process const& process) {
     Hook hook;
     hook.path = arguments.c_string();
     hook.timeout = arguments.number();
     bool const own_environment = arguments.flag();
-    hook.arguments = string_array(arguments);
-    char const** const environment = string_array(arguments);
+    hook.arguments = string_array(arguments).texts;
+    char const** const environment = string_array(arguments).texts;
     hook.environment = own_environment ? environment : process.environment;
     return hook;
 }

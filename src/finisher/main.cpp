@@ -133,16 +133,18 @@ int main(int argc, char** argv) {
     (void)::close(descriptor);
     close_everything_else(request, process);
     Arguments execute_record;
-    (void)request.find(RecordKind::execute, execute_record); // Request has checked that it is there
+    bool const has_program = request.find(RecordKind::execute, execute_record);
 
     std::size_t position = request.begin();
     for (std::uint32_t index = 0; index < request.records(); ++index) {
         Task const task = request.next(position);
         set_task(task.description);
-        if (task.kind == RecordKind::find_program)
+        if (task.kind == RecordKind::find_program && !has_program)
+            refuse("a program to find, but none to run");
+        else if (task.kind == RecordKind::find_program)
             find_program(execute_record, process);
         else
             perform(task, process);
     }
-    leave(1); // `execute` is the last record and does not return
+    fail(0, "there is no program to run"); // `execute` does not return
 }

@@ -6,12 +6,12 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "line.h"
+#include "memory.h"
 #include "wire.h"
 
 namespace oci::finisher {
@@ -19,19 +19,6 @@ namespace oci::finisher {
 namespace {
 
 constexpr std::string_view default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-/// The texts of a list as an array that ends with a null pointer; room for one more.
-char const** string_array(Arguments& arguments, std::size_t& count) {
-    count = arguments.count();
-    std::size_t const size = (count + 2) * sizeof(char*);
-    void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
-        fail(errno, "mmap");
-    auto** const array = static_cast<char const**>(memory); // zero pages: the null pointers at the end are there
-    for (std::size_t index = 0; index < count; ++index)
-        array[index] = arguments.c_string();
-    return array;
-}
 
 /// The value of a variable, or a null pointer.
 char const* variable(char const* const* environment, std::string_view name) {
@@ -59,11 +46,9 @@ int executable(char const* path) {
     return ::access(path, X_OK) == 0 ? 0 : errno;
 }
 
-/// Paths that are remembered until execve(2).
 char const* remember(Line const& path) {
-    static char found[4096];
-    std::memcpy(found, path.c_str(), path.view().size() + 1);
-    return found;
+    std::size_t const size = path.view().size() + 1;
+    return static_cast<char const*>(std::memcpy(allocate(size), path.c_str(), size));
 }
 
 /// As execvp(3): the first that can be executed; permission is an error only if there is no other.
@@ -103,14 +88,13 @@ char const* check(char const* path) {
 
 void find_program(Arguments execute, Process& process) {
     enter_postponed_directory(process);
-    std::size_t argument_count = 0;
-    process.arguments = string_array(execute, argument_count);
-    if (argument_count == 0)
+    process.arguments = string_array(execute).texts;
+    if (process.arguments[0] == nullptr)
         refuse("no program");
-    std::size_t variable_count = 0;
-    process.environment = string_array(execute, variable_count);
+    auto const variables = string_array(execute);
+    process.environment = variables.texts;
     if (variable(process.environment, "HOME") == nullptr)
-        process.environment[variable_count] = home_variable(::geteuid());
+        process.environment[variables.count] = home_variable(::geteuid());
 
     char const* const name = process.arguments[0];
     char const* const path = variable(process.environment, "PATH");

@@ -116,7 +116,10 @@ void Request::check_order() const {
     std::size_t position = begin();
     for (std::uint32_t index = 0; index < records(); ++index) {
         bool const last = index + 1 == records();
-        if ((next(position).kind == RecordKind::execute) != last)
+        auto const kind = next(position).kind;
+        // A container without a process only waits to be deleted.
+        bool const ends = kind == RecordKind::execute || (last && kind == RecordKind::wait_for_start);
+        if (ends != last)
             refuse("`execute` is not its end");
     }
 }

@@ -37,7 +37,7 @@ void block_signals() {
 }
 
 void reset_signals() {
-    set_default_handlers();
+    ::signal(SIGPIPE, SIG_DFL); // the only one that is not as block_signals has made it
     set_mask(0);
 }
 

@@ -2,12 +2,12 @@
 #include "process.h"
 
 #include <cerrno>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "memory.h"
 #include "wire.h"
 
 // Calls go to the kernel directly: the library's wrappers change all threads (there is one), and fchown(3) of musl may
@@ -34,16 +34,9 @@ void own_stream(int stream, unsigned uid) {
 
 /// The kernel wants 32-bit ids, the record has them as words.
 void set_groups(std::span<std::uint64_t const> words) {
-    unsigned* groups = nullptr;
-    if (!words.empty()) {
-        std::size_t const size = words.size() * sizeof *groups;
-        void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (memory == MAP_FAILED)
-            fail(errno, "mmap");
-        groups = static_cast<unsigned*>(memory);
-        for (std::size_t index = 0; index < words.size(); ++index)
-            groups[index] = static_cast<unsigned>(words[index]);
-    }
+    auto* const groups = static_cast<unsigned*>(allocate(words.size() * sizeof(unsigned)));
+    for (std::size_t index = 0; index < words.size(); ++index)
+        groups[index] = static_cast<unsigned>(words[index]);
     if (::syscall(SYS_setgroups, words.size(), groups) == 0)
         return;
     // In a user namespace that denies setgroups there is nothing to do as long as nothing is asked and nothing is left.

@@ -2,11 +2,12 @@
 #include "wire.h"
 
 #include <cerrno>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include "memory.h"
 
 namespace oci::finisher {
 
@@ -22,6 +23,24 @@ std::size_t next_message_size(int socket) {
     return size < 0 ? 0 : static_cast<std::size_t>(size);
 }
 
+iovec part(std::string_view text) {
+    return {.iov_base = const_cast<char*>(text.data()), .iov_len = text.size()};
+}
+
+/// "<context>: <text>", or the text alone.
+void send_parts(MessageKind kind, int errno_value, std::string_view context, std::string_view text) {
+    if (channel < 0)
+        return;
+    MessageHeader header{.kind = static_cast<std::uint32_t>(kind), .errno_value = errno_value};
+    std::string_view const separator = context.empty() ? "" : ": ";
+    iovec parts[] = {{.iov_base = &header, .iov_len = sizeof header}, part(context), part(separator), part(text)};
+    msghdr message{};
+    message.msg_iov = parts;
+    message.msg_iovlen = sizeof parts / sizeof *parts;
+    // Nothing can be done about a message that nobody takes: who waits for it sees the end of file.
+    (void)::sendmsg(channel, &message, MSG_NOSIGNAL);
+}
+
 } // namespace
 
 void speak_to(int socket) {
@@ -29,24 +48,16 @@ void speak_to(int socket) {
 }
 
 void set_task(std::string_view description) {
-    task = description;
+    constexpr std::size_t longest = 16384; // a socket's buffer is limited, and what failed is more important
+    task = {description.data(), description.size() < longest ? description.size() : longest};
 }
 
 void send_message(MessageKind kind, int errno_value, std::string_view text) {
-    if (channel < 0)
-        return;
-    MessageHeader header{.kind = static_cast<std::uint32_t>(kind), .errno_value = errno_value};
-    iovec parts[] = {{.iov_base = &header, .iov_len = sizeof header},
-                     {.iov_base = const_cast<char*>(text.data()), .iov_len = text.size()}};
-    msghdr message{};
-    message.msg_iov = parts;
-    message.msg_iovlen = 2;
-    // Nothing can be done about a message that nobody takes: who waits for it sees the end of file.
-    (void)::sendmsg(channel, &message, MSG_NOSIGNAL);
+    send_parts(kind, errno_value, {}, text);
 }
 
 void send_failure(int errno_value, std::string_view text) {
-    send_message(MessageKind::failed, errno_value, task.empty() ? text : Line(task, ": ", text).view());
+    send_parts(MessageKind::failed, errno_value, task, text);
     leave(1);
 }
 
@@ -55,9 +66,7 @@ std::string_view exchange_turns(int wire) {
     std::size_t const size = next_message_size(wire);
     if (size < sizeof(MessageHeader) || size > sizeof(MessageHeader) + maximum_message)
         leave(1);
-    void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
-        fail(errno, "mmap");
+    void* const memory = allocate(size);
     if (::recv(wire, memory, size, 0) != static_cast<ssize_t>(size))
         leave(1);
     MessageHeader header{};

@@ -11,7 +11,7 @@ namespace oci::finisher {
 
 /// Messages go to this socket from now on; -1: nobody listens.
 void speak_to(int socket);
-/// What is being done: put before the text of warnings and failures.
+/// What is being done: put before the text of a failure.
 void set_task(std::string_view description);
 
 void send_message(MessageKind kind, int errno_value, std::string_view text);

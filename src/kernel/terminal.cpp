@@ -47,6 +47,9 @@ Result<void> copy_window_size(int from, int to) {
     winsize size{};
     if (::ioctl(from, TIOCGWINSZ, &size) != 0)
         return fail_errno(errno, "ioctl TIOCGWINSZ");
+    // 0 rows: nobody knows the size (a terminal over a serial line or made by script(1)).
+    if (size.ws_row == 0)
+        return {};
     if (::ioctl(to, TIOCSWINSZ, &size) != 0)
         return fail_errno(errno, "ioctl TIOCSWINSZ");
     return {};

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 
 #include "kernel/file.h"
+#include "kernel/host.h"
 #include "perform/cgroup_folder.h"
 
 namespace oci::perform {
@@ -43,6 +44,9 @@ void remove_made_parents(state::Record const& record, std::string const& mount, 
 
 Result<void> kill_container(state::Record const& record, int init, std::string const& cgroup2_mount,
                             kernel::Deadline deadline) {
+    // After a reboot nothing of the container is left, and a cgroup of that name is somebody else's.
+    if (record.boot_id != TRY(kernel::boot_id()))
+        return {};
     bool const has_cgroup = !record.cgroup_path.empty();
     if (init >= 0) {
         auto const killed = kernel::pidfd_send_signal(init, SIGKILL);
@@ -66,7 +70,8 @@ Result<void> destroy(state::Record const& record, int init, std::string const& c
                      kernel::Deadline deadline) {
     TRY(kill_container(record, init, cgroup2_mount, deadline));
     // A cgroup that was there before the container is not ours to delete (runtime.md#delete).
-    if (record.cgroup_path.empty() || record.cgroup_created.empty())
+    bool const same_boot = record.boot_id == TRY(kernel::boot_id());
+    if (!same_boot || record.cgroup_path.empty() || record.cgroup_created.empty())
         return {};
     TRY(remove_cgroup(cgroup2_mount, record.cgroup_path, deadline));
     remove_made_parents(record, cgroup2_mount, deadline);

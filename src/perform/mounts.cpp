@@ -103,6 +103,12 @@ Result<void> change_attributes(int tree, std::uint64_t set, std::uint64_t clear,
     return changed;
 }
 
+/// For trees of the host in place of new sysfs and cgroup2 mounts: access times mean nothing there, and may be locked.
+Result<void> change_kernel_attributes(int tree, std::uint64_t set, std::uint64_t clear, unsigned flags) {
+    constexpr std::uint64_t access_time = MOUNT_ATTR__ATIME;
+    return change_attributes(tree, set & ~access_time, clear & ~access_time, flags);
+}
+
 Result<void> attach(steps::MountTarget const& target, int tree, int place) {
     // While it is detached nobody can use the tree without these.
     TRY(change_attributes(tree, target.recursive_set, target.recursive_clear, AT_RECURSIVE));
@@ -114,8 +120,8 @@ Result<void> attach(steps::MountTarget const& target, int tree, int place) {
 
 // ---- new file systems
 
-/// Of the flags of mount(2) fsconfig(2) does not know these two. MS_I_VERSION: since Linux 5.14 at the latest every
-/// file system decides for itself whether it counts changes. MS_SILENT: keeps a few lines out of the kernel's log.
+/// Two flags of mount(2) that fsconfig(2) does not know. MS_I_VERSION: which file systems count changes they decide for
+/// themselves by now (ext4, the last one that asked, since Linux 6.1). MS_SILENT: keeps a few lines out of the log.
 bool is_without_effect(std::string_view parameter) {
     return parameter == "iversion" || parameter == "silent";
 }
@@ -163,8 +169,7 @@ Result<kernel::Fd> clone_host_sysfs(steps::MountTarget const& target) {
     auto tree = TRY(kernel::clone_tree(AT_FDCWD, "/sys", AT_RECURSIVE));
     if (TRY(kernel::filesystem_type(tree.get())) != SYSFS_MAGIC)
         return fail("/sys of the host is not sysfs");
-    // Access times stay as they are: they mean nothing here, and may be locked.
-    TRY(change_attributes(tree.get(), target.set & ~static_cast<std::uint64_t>(MOUNT_ATTR__ATIME), 0, AT_RECURSIVE));
+    TRY(change_kernel_attributes(tree.get(), target.set, 0, AT_RECURSIVE));
     return tree;
 }
 
@@ -199,7 +204,7 @@ Result<kernel::Fd> clone_own_cgroup(steps::MountCgroup const& operation, HostFac
     auto tree = TRY(kernel::clone_tree(AT_FDCWD, path, 0));
     if (TRY(kernel::filesystem_type(tree.get())) != CGROUP2_SUPER_MAGIC)
         return fail(path, " is not in cgroup2");
-    TRY(change_attributes(tree.get(), set, operation.target.clear & ~set, 0));
+    TRY(change_kernel_attributes(tree.get(), set, operation.target.clear, 0)); // what is set wins over what is cleared
     return tree;
 }
 

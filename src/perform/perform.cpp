@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "perform/perform.h"
 
+#include <cerrno>
 #include <csignal>
 #include <optional>
 #include <unistd.h>
@@ -74,9 +75,12 @@ Error init_is_gone(Context& context) {
 /// The runtime waits until the container's side hands the turn back.
 Result<void> await_turn_back(Context& context, kernel::Deadline deadline) {
     while (true) {
-        auto message = TRY(in_context(receive_message(context.wire.get(), deadline), "wait for the container"));
-        if (!message)
+        auto received = receive_message(context.wire.get(), deadline);
+        // ECONNRESET: it ended with a message of ours unread.
+        bool const gone = received ? !*received : received.error().errno_value == ECONNRESET;
+        if (gone)
             return Failure(init_is_gone(context));
+        auto message = TRY(in_context(std::move(received), "wait for the container"));
         switch (message->kind) {
         case MessageKind::turn:
             return {};

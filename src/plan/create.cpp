@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // THE order in which a container is made. Read it top to bottom: it is the order done.
 #include <sched.h>
+#include <sys/mount.h>
 
 #include "plan/cgroup.h"
 #include "plan/device_filter.h"
@@ -84,7 +85,8 @@ void append_rootfs(Builder& builder, spec::Spec const& spec, CreateRequest const
         builder.add(Actor::container, steps::JoinMountNamespace{joined->path});
     builder.add(Actor::container, steps::IsolateMounts{build_propagation(spec)});
     builder.add(Actor::container, steps::OpenProcfs{});
-    builder.add(Actor::container, std::move(rootfs.sources));
+    if (!rootfs.sources.sources.empty())
+        builder.add(Actor::container, std::move(rootfs.sources));
     builder.add(Actor::container, steps::AttachRootfs{absolute_path(request.bundle, spec.root.path)});
     builder.add(Actor::container, become_mapped_user(spec));
     if (spec.linux.creates(CLONE_NEWCGROUP))
@@ -116,7 +118,8 @@ void append_enter_root(Builder& builder, spec::Spec const& spec, CreateRequest c
         }
     }
     builder.add(Actor::container, steps::PivotRoot{request.no_pivot});
-    if (spec.linux.rootfs_propagation != 0)
+    // The root is private since it was attached, and the volumes' own propagation should stay.
+    if (spec.linux.rootfs_propagation != 0 && (spec.linux.rootfs_propagation & MS_PRIVATE) == 0)
         builder.add(Actor::container, steps::SetRootPropagation{spec.linux.rootfs_propagation});
     // After the hooks: they make the network interfaces that net.* sysctls name.
     if (!spec.linux.sysctl.empty())

@@ -129,8 +129,11 @@ Result<Rootfs> plan_rootfs(spec::Spec const& spec, HostFacts const& host, std::s
 }
 
 std::uint64_t build_propagation(spec::Spec const& spec) {
-    return spec.linux.rootfs_propagation != 0 ? spec.linux.rootfs_propagation | MS_REC
-                                              : static_cast<std::uint64_t>(MS_SLAVE | MS_REC);
+    // Unbindable mounts could not be cloned (open_tree(2)): that is only set at the end.
+    auto const asked = spec.linux.rootfs_propagation;
+    if (asked == 0 || (asked & MS_UNBINDABLE) != 0)
+        return MS_SLAVE | MS_REC;
+    return asked | MS_REC;
 }
 
 } // namespace oci::plan

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A value of the configuration together with its place in it, so that whoever reads it can also say what is wrong
-// there.
+// A value of the configuration together with its place in it, so that its reader can also say what is wrong there.
 #pragma once
 
 #include <concepts>

@@ -3,6 +3,7 @@
 #include "readers.h"
 
 #include <algorithm>
+#include <set>
 
 #include <sched.h>
 
@@ -122,6 +123,7 @@ std::int64_t read_device_number(Node const& node, bool needed) {
 std::vector<Device> read_devices(Node const& list) {
     constexpr std::uint32_t permission_bits = 07777;
     std::vector<Device> devices;
+    std::set<std::string> paths;
     for (auto const& entry : list.objects()) {
         Device device;
         auto const path = entry["path"];
@@ -137,7 +139,7 @@ std::vector<Device> read_devices(Node const& list) {
         device.gid = entry["gid"].number<std::uint32_t>(0, greatest_id).value_or(0);
         if (!device.path.empty())
             device.path = clean_path(device.path);
-        if (!device.path.empty() && std::ranges::find(devices, device.path, &Device::path) != devices.end())
+        if (!device.path.empty() && !paths.insert(device.path).second)
             path.problem("is given twice: ", in_quotes(device.path));
         devices.push_back(std::move(device));
     }

@@ -12,8 +12,8 @@ namespace oci::spec {
 
 namespace {
 
-// Files that lxcfs and similar replace. Anything else below /proc could hide what the kernel says there from programs
-// that trust it, or from ourselves.
+// Files that lxcfs and similar replace. Anything else below /proc could hide what the kernel says from programs that
+// trust it, or from ourselves.
 constexpr std::string_view replaceable_proc_files[] = {
     "/proc/cpuinfo",
     "/proc/diskstats",
@@ -27,8 +27,7 @@ constexpr std::string_view replaceable_proc_files[] = {
     "/proc/uptime",
 };
 
-/// The last of two contradicting options counts. A value of the atime field always comes with the whole field in
-/// `clear`.
+/// The last of two contradicting options counts. A value of the atime field comes with the whole field in `clear`.
 void apply_attributes(MountOption const& option, std::uint64_t& set, std::uint64_t& clear) {
     set = (set & ~option.clear) | option.set;
     clear = (clear & ~option.set) | option.clear;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The seccomp object (config-linux.md#seccomp). System call names are not checked here: unknown ones are left out
-// later.
+// The seccomp object (config-linux.md#seccomp). System call names are not checked: unknown ones are left out later.
 #include "readers.h"
 
 #include <algorithm>

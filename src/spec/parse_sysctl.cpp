@@ -67,6 +67,8 @@ std::map<std::string, std::string> read_sysctl(Node const& node, Spec const& spe
     for (auto const& [key, entry] : node.members()) {
         std::string path = slash_path(key);
         check_parameter(entry, path, spec);
+        if (!entry.present())
+            entry.problem("is required");
         auto value = entry.optional_text();
         if (!value)
             continue;

@@ -93,13 +93,13 @@ Result<std::optional<kernel::Fd>> make_and_lock(int root, std::string const& id)
     if (auto made = kernel::mkdirat(root, id, 0700); !made) {
         if (made.error().errno_value == EEXIST)
             return Failure(Error{"container with given ID already exists", EEXIST});
-        return Failure(made.error());
+        return Failure(in_context(std::move(made), "state directory").error());
     }
     auto const lock = [&]() -> Result<std::optional<kernel::Fd>> {
         TRY(kernel::fchmodat(root, id, 0700)); // whatever the umask took away
         return lock_once(root, id, kernel::Deadline::after(reserve_patience));
     };
-    auto locked = lock();
+    auto locked = in_context(lock(), "state directory");
     if (!locked && locked.error().errno_value == ENOENT)
         return std::nullopt;
     if (!locked)
@@ -164,7 +164,7 @@ Result<ContainerDir> ContainerDir::reserve(std::string const& root, std::string 
     TRY(check_id(id));
     auto root_directory = TRY(make_root(root));
     for (int attempt = 0; attempt < most_attempts; ++attempt) {
-        auto directory = TRY(in_context(make_and_lock(root_directory.get(), id), "state directory"));
+        auto directory = TRY(make_and_lock(root_directory.get(), id));
         if (directory)
             return ContainerDir(std::move(root_directory), root, id, std::move(*directory), true);
     }
