@@ -27,6 +27,8 @@ void log_configure(LogConfig const& config);
 /// With a file: the line goes to the file, and of an error also the bare message to standard error.
 /// Failures to write are ignored: a full disk must not hide the real error.
 void log_debug(std::string_view message);
+/// Whether messages of that level go anywhere; for messages that are costly to make.
+bool log_enabled(LogLevel level);
 void log_warning(std::string_view message);
 void log_error(std::string_view message);
 /// The line as it would be written, without line end. `rfc3339` is the time stamp.

@@ -22,7 +22,7 @@ Result<kernel::Fd> set_up_log(GlobalOptions const& global);
 /// Standard output.
 Result<void> print(std::string_view text);
 
-/// The container that an argument names: itself; or, where it is a path ("./bundle", "."), that bundle's last
+/// The container that an argument names: itself; or, where it has a slash ("./bundle"), that bundle's last
 /// component.
 Result<std::string> container_id(std::string const& argument);
 /// The bundle, absolute: the first argument where it is a path, else --bundle, else the current folder.

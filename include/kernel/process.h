@@ -47,6 +47,9 @@ Result<void> pidfd_send_signal(int pidfd, int signal);
 Result<std::uint64_t> start_time(pid_t pid);
 /// Whether the process exits before the deadline (poll(2) on its pidfd).
 Result<bool> wait_for_exit(int pidfd, Deadline deadline);
+enum class Ended { none, first, second };
+/// Which of two processes exits before the deadline; the first, if both do. `second` may be -1: never.
+Result<Ended> wait_for_exit_of_either(int first, int second, Deadline deadline);
 /// Reaps a child by pidfd: its exit code, or 128 + signal.
 Result<int> reap(int pidfd);
 

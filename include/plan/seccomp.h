@@ -10,11 +10,13 @@
 
 namespace oci::plan {
 
-/// The profile as a classic BPF program, seccomp(2), made by libseccomp for its own architecture and those of the
-/// profile.
+/// The profile as a classic BPF program, seccomp(2), for the native architecture and those of the profile; calls of
+/// others end the thread.
 ///
 /// Where the default is to fail with EPERM, system calls newer than every one that the profile names fail with ENOSYS
 /// instead: C libraries try new calls first and go back to old ones on ENOSYS only.
+///
+/// Of several rules for a call one without arguments decides alone (the first), else the strictest one that matches.
 Result<steps::LoadSeccomp> compile_seccomp(spec::Seccomp const& profile);
 
 /// libseccomp's own version: "2.5.4".

@@ -48,6 +48,7 @@ struct ArchitectureCalls {
 };
 
 /// `other_architectures`: SECCOMP_RET_* for calls of architectures that are not in the list.
-std::vector<sock_filter> write_program(std::vector<ArchitectureCalls> architectures, std::uint32_t other_architectures);
+std::vector<sock_filter> write_program(std::vector<ArchitectureCalls> const& architectures,
+                                       std::uint32_t other_architectures);
 
 } // namespace oci::plan

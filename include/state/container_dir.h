@@ -56,6 +56,8 @@ Result<State> state_from_json(std::string_view text);
 
 /// [A-Za-z0-9_+-][A-Za-z0-9_+.-]*, at most 255 bytes; error "invalid container ID format: ...".
 Result<void> check_id(std::string_view id);
+/// Whether it is the error "container does not exist". ENOENT alone may come from anything that is missing.
+bool is_missing_container(Error const& error);
 /// The default root: /run/oci-run, or $XDG_RUNTIME_DIR/oci-run where the caller is not root (architecture.md section
 /// 6).
 std::string default_root(std::uint32_t euid, bool in_user_namespace, char const* user, char const* xdg_runtime_dir);

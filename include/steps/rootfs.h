@@ -35,7 +35,8 @@ struct OpenMountSources {
 
 /// Clones the rootfs and attaches it over itself; from here on "/" of the container is that mount.
 struct AttachRootfs {
-    std::string path; ///< on the host
+    std::string path;         ///< on the host
+    bool stays_slave = false; ///< rootfsPropagation "slave": later mounts of the host below it appear in the container
     bool operator==(AttachRootfs const&) const = default;
 };
 

@@ -41,7 +41,7 @@ void write_line(int descriptor, std::string line) {
 
 void log(LogLevel level, std::string_view message) {
     bool const to_file = current.file_descriptor >= 0;
-    if (level < current.level.value_or(to_file ? LogLevel::error : LogLevel::warning))
+    if (!log_enabled(level))
         return;
     auto const line = log_line(current.format, level, message, now_rfc3339());
     write_line(to_file ? current.file_descriptor : STDERR_FILENO, line);
@@ -53,6 +53,10 @@ void log(LogLevel level, std::string_view message) {
 
 void log_configure(LogConfig const& config) {
     current = config;
+}
+
+bool log_enabled(LogLevel level) {
+    return level >= current.level.value_or(current.file_descriptor >= 0 ? LogLevel::error : LogLevel::warning);
 }
 
 std::string log_line(LogFormat format, LogLevel level, std::string_view message, std::string_view rfc3339) {

@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <vector>
 
@@ -36,7 +37,7 @@ Result<std::string> absolute(std::string const& path) {
 }
 
 bool is_path(std::string_view argument) {
-    return argument.find('/') != std::string_view::npos || argument == "." || argument == "..";
+    return argument.find('/') != std::string_view::npos;
 }
 
 /// "PATH" or, as crun has it, "file:PATH".
@@ -136,7 +137,12 @@ Result<OutputFormat> output_format(ParsedOptions const& options, OutputFormat fa
 }
 
 Result<std::string> read_config(std::string const& bundle) {
-    return kernel::read_file(AT_FDCWD, bundle + "/config.json", spec::maximum_config_size);
+    auto const path = bundle + "/config.json";
+    // O_NONBLOCK: opening a fifo would wait for a writer.
+    auto const file = TRY(kernel::openat(AT_FDCWD, path, O_RDONLY | O_NOCTTY | O_NONBLOCK));
+    if (!S_ISREG(TRY(kernel::fstat(file.get())).st_mode))
+        return fail(path, ": is not a regular file");
+    return in_context(kernel::read_all(file.get(), spec::maximum_config_size), path);
 }
 
 Result<Bundle> load_bundle(std::string const& path) {

@@ -41,7 +41,7 @@ Result<void> check_deletable(state::Container const& container, std::string cons
 Result<void> delete_one(std::string const& root, std::string const& id, HostFacts const& host, bool force) {
     auto directory = TRY(lock(root, id, host, force));
     // Killed between the reservation and the record, a create has made nothing else.
-    if (auto const record = directory.read_record(); !record && record.error().errno_value == ENOENT) {
+    if (auto const record = directory.read_record(); !record && state::is_missing_container(record.error())) {
         TRY(directory.remove());
         return Failure(record.error());
     }
@@ -59,7 +59,7 @@ Result<int> run_delete(Invocation const& invocation) {
     auto const host = TRY(supported_host(NeedCgroup::no));
     auto deleted = delete_one(state_root(invocation.global, host), id, host, force);
     // With force a container that is not there is what was wanted.
-    if (!deleted && !(force && deleted.error().errno_value == ENOENT))
+    if (!deleted && !(force && state::is_missing_container(deleted.error())))
         return Failure(deleted.error());
     return 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <array>
+#include <csignal>
 #include <fcntl.h>
 #include <sched.h>
 #include <unistd.h>
@@ -126,7 +126,12 @@ Result<int> run_exec(Invocation const& invocation) {
         executed = perform::await_execution(context);
     for (auto const& warning : context.warnings)
         log_warning(warning);
-    TRY(in_context(std::move(executed), "exec failed"));
+    if (!executed) {
+        // Not to be left to others: a zombie would hold up the end of the container's pid namespace.
+        (void)kernel::pidfd_send_signal(context.init_pidfd.get(), SIGKILL);
+        (void)kernel::reap(context.init_pidfd.get());
+        return Failure(in_context(std::move(executed), "exec failed").error());
+    }
     return perform::wait_in_foreground({context.state.pid, context.init_pidfd.get(), -1});
 }
 

@@ -36,10 +36,10 @@ unsigned listen_descriptors() {
     return number("LISTEN_PID") == static_cast<unsigned>(::getpid()) ? number("LISTEN_FDS") : 0;
 }
 
-Result<void> check_passed_descriptors(unsigned count) {
-    for (unsigned i = 0; i < count; ++i)
-        if (!kernel::fstat(static_cast<int>(first_passed_descriptor + i)))
-            return fail("unable to stat preserved-fd ", i, " (of ", count, "): --preserve-fds");
+/// Counted before we opened any: one of ours must not end up in the container.
+Result<void> check_passed_descriptors(unsigned count, unsigned inherited) {
+    if (count > inherited)
+        return fail("unable to stat preserved-fd ", inherited, " (of ", count, "): --preserve-fds");
     return {};
 }
 
@@ -157,7 +157,7 @@ Result<Created> create_container(Invocation const& invocation, Detach detach) {
     auto bundle = TRY(load_bundle(path));
     TRY(check_terminal(bundle.spec, request));
     TRY(check_rootfs(absolute_path(bundle.path, bundle.spec.root.path)));
-    TRY(check_passed_descriptors(request.preserved_descriptors));
+    TRY(check_passed_descriptors(request.preserved_descriptors, invocation.inherited_descriptors));
     TRY(seal_where_visible(bundle.spec));
     auto const steps = TRY(plan::make_create_plan(bundle.spec, host, request));
 

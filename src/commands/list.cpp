@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cerrno>
 #include <fcntl.h>
 
 #include "commands/common.h"
@@ -24,7 +23,7 @@ std::vector<state::Container> all_containers(std::vector<std::string> const& ids
         auto container = look_at(root, id, host);
         if (container)
             containers.push_back(std::move(*container));
-        else if (container.error().errno_value != ENOENT)
+        else if (!state::is_missing_container(container.error()))
             log_warning(concat("list: ", id, ": ", container.error().message));
     }
     return containers;

@@ -33,7 +33,8 @@ Result<void> delete_after_run(perform::Context& context) {
     context.directory.reset();
     auto directory = state::ContainerDir::open_locked(context.root, id, kernel::Deadline::after(lock_limit));
     if (!directory)
-        return directory.error().errno_value == ENOENT ? Result<void>{} : Result<void>(Failure(directory.error()));
+        return state::is_missing_container(directory.error()) ? Result<void>{}
+                                                              : Result<void>(Failure(directory.error()));
     return delete_container(*directory, context.record, -1, context.host);
 }
 

@@ -34,6 +34,7 @@ std::string as_text(spec::Report const& report) {
 
 std::string as_json(std::vector<spec::Problem> const& problems) {
     std::vector<std::string> items;
+    items.reserve(problems.size());
     for (auto const& problem : problems)
         items.push_back(concat("{\"pointer\":", json_string(problem.pointer), ",\"rule\":", json_string(problem.rule),
                                ",\"section\":", json_string(problem.section), "}"));

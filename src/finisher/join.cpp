@@ -64,6 +64,7 @@ void join_namespaces(Arguments arguments, Process& process) {
         announce(pid);
     (void)::close(ends[1]);
     wait_for_announcement(ends[0]);
+    (void)::setsid(); // the outer half's session is none that the container could know
     if (peer_is_gone(process.wire))
         leave(1);
 }

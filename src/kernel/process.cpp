@@ -2,6 +2,7 @@
 #include "kernel/process.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <climits>
 #include <csignal>
@@ -121,6 +122,19 @@ Result<bool> wait_for_exit(int pidfd, Deadline deadline) {
         int const ready = ::poll(&waited, 1, deadline.poll_timeout());
         if (ready >= 0)
             return ready > 0;
+        if (errno != EINTR)
+            return fail_errno(errno, "poll pidfd");
+    }
+}
+
+Result<Ended> wait_for_exit_of_either(int first, int second, Deadline deadline) {
+    std::array<pollfd, 2> waited{{{first, POLLIN, 0}, {second, POLLIN, 0}}};
+    while (true) {
+        int const ready = ::poll(waited.data(), waited.size(), deadline.poll_timeout());
+        if (ready == 0)
+            return Ended::none;
+        if (ready > 0)
+            return waited[0].revents != 0 ? Ended::first : Ended::second;
         if (errno != EINTR)
             return fail_errno(errno, "poll pidfd");
     }

@@ -38,16 +38,19 @@ std::string exit_text(int status) {
 
 } // namespace
 
-Result<void> run_hook(steps::HookProgram const& hook, std::string const& state) {
+Result<void> run_hook(steps::HookProgram const& hook, std::string const& state, int peer) {
     // Memory instead of pipes: a hook that does not read its input, or prints much, cannot stall us.
     auto const input = TRY(kernel::sealed_data("state", state));
     auto const output = TRY(kernel::memory_file("output"));
     auto const child = TRY(kernel::spawn({hook.path, hook.arguments, hook.environment, input.get(), output.get()}));
     auto const deadline =
         hook.timeout ? kernel::Deadline::after(std::chrono::seconds(*hook.timeout)) : kernel::Deadline::never();
-    if (!TRY(kernel::wait_for_exit(child.pidfd.get(), deadline))) {
+    auto const ended = TRY(kernel::wait_for_exit_of_either(child.pidfd.get(), peer, deadline));
+    if (ended != kernel::Ended::first) {
         (void)kernel::pidfd_send_signal(child.pidfd.get(), SIGKILL);
         TRY(kernel::reap(child.pidfd.get()));
+        if (ended == kernel::Ended::second)
+            return fail("hook ", hook.path, " was ended because the container's first process is gone");
         return fail("hook ", hook.path, " ran past specified timeout of ", *hook.timeout, ".0s");
     }
     auto const status = TRY(kernel::reap(child.pidfd.get()));
@@ -56,9 +59,9 @@ Result<void> run_hook(steps::HookProgram const& hook, std::string const& state) 
     return {};
 }
 
-Result<void> run_hooks(steps::RunHooks const& hooks, std::string const& state) {
+Result<void> run_hooks(steps::RunHooks const& hooks, std::string const& state, int peer) {
     for (std::size_t i = 0; i < hooks.hooks.size(); ++i)
-        TRY(in_context(run_hook(hooks.hooks[i], state), "/hooks/", hooks.kind, "/", i));
+        TRY(in_context(run_hook(hooks.hooks[i], state, peer), "/hooks/", hooks.kind, "/", i));
     return {};
 }
 
@@ -72,8 +75,9 @@ Result<void> apply(steps::RunHooks const& operation, Context& context) {
             if (!hook.environment)
                 hook.environment.emplace();
     }
-    return run_hooks(hooks, state::hook_state(context.record, context.state.oci_version, context.state.annotations,
-                                              operation.status, pid));
+    auto const state =
+        state::hook_state(context.record, context.state.oci_version, context.state.annotations, operation.status, pid);
+    return run_hooks(hooks, state, context.self == steps::Actor::runtime ? context.init_pidfd.get() : -1);
 }
 
 } // namespace oci::perform

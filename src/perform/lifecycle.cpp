@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <array>
-#include <ctime>
 #include <fcntl.h>
 #include <sys/socket.h>
 
@@ -14,18 +13,6 @@
 namespace oci::perform {
 
 namespace {
-
-/// RFC 3339 with nanoseconds, UTC.
-std::string now() {
-    std::timespec time{};
-    std::timespec_get(&time, TIME_UTC);
-    std::tm broken_down{};
-    gmtime_r(&time.tv_sec, &broken_down);
-    char text[32];
-    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &broken_down);
-    auto digits = std::to_string(time.tv_nsec);
-    return concat(text, ".", std::string(9 - digits.size(), '0'), digits, "Z");
-}
 
 /// The pid of a process in its own pid namespace: the last number of the NSpid line, proc(5).
 Result<pid_t> pid_inside(pid_t pid) {
@@ -82,7 +69,7 @@ Result<void> apply(steps::OpenStartGate const&, Context& context) {
 Result<void> apply(steps::SaveState const&, Context& context) {
     auto& state = context.state;
     state.start_time = TRY(kernel::start_time(state.pid));
-    state.created = now();
+    state.created = state::rfc3339_now();
     TRY(context.directory->write_state(state));
     // For startContainer hooks: it goes to the finisher with the commit.
     context.handover =

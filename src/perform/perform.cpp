@@ -6,6 +6,7 @@
 #include <optional>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "kernel/sealed.h"
 #include "perform/exec_process.h"
 #include "perform/finisher_image.h"
@@ -49,6 +50,8 @@ concept Applicable = requires(Operation const& operation, Context& context) {
 };
 
 Result<void> apply_step(steps::Operation const& operation, Context& context) {
+    if (log_enabled(LogLevel::debug))
+        log_debug(concat(steps::actor_name(context.self), ": ", steps::describe(operation)));
     auto result = std::visit(
         [&]<typename Operation>(Operation const& it) -> Result<void> {
             if constexpr (Applicable<Operation>)

@@ -113,7 +113,8 @@ Result<void> apply(steps::OpenMountSources const& operation, Context& context) {
 
 Result<void> apply(steps::AttachRootfs const& operation, Context& context) {
     auto const folder = TRY(open_rootfs(operation.path));
-    TRY(in_context(make_surrounding_mount_private(folder.get()), "the mount with ", operation.path));
+    if (!operation.stays_slave)
+        TRY(in_context(make_surrounding_mount_private(folder.get()), "the mount with ", operation.path));
     auto tree = TRY(in_context(kernel::clone_tree(folder.get(), "", AT_EMPTY_PATH | AT_RECURSIVE), operation.path));
     TRY(in_context(kernel::attach_mount(tree.get(), folder.get()), operation.path));
     // The descriptor of a detached tree goes on with the mount that it became.

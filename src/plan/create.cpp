@@ -87,7 +87,8 @@ void append_rootfs(Builder& builder, spec::Spec const& spec, CreateRequest const
     builder.add(Actor::container, steps::OpenProcfs{});
     if (!rootfs.sources.sources.empty())
         builder.add(Actor::container, std::move(rootfs.sources));
-    builder.add(Actor::container, steps::AttachRootfs{absolute_path(request.bundle, spec.root.path)});
+    builder.add(Actor::container, steps::AttachRootfs{absolute_path(request.bundle, spec.root.path),
+                                                      (spec.linux.rootfs_propagation & MS_SLAVE) != 0});
     builder.add(Actor::container, become_mapped_user(spec));
     if (spec.linux.creates(CLONE_NEWCGROUP))
         builder.add(Actor::container, steps::UnshareCgroupNamespace{});
@@ -118,9 +119,6 @@ void append_enter_root(Builder& builder, spec::Spec const& spec, CreateRequest c
         }
     }
     builder.add(Actor::container, steps::PivotRoot{request.no_pivot});
-    // The root is private since it was attached, and the volumes' own propagation should stay.
-    if (spec.linux.rootfs_propagation != 0 && (spec.linux.rootfs_propagation & MS_PRIVATE) == 0)
-        builder.add(Actor::container, steps::SetRootPropagation{spec.linux.rootfs_propagation});
     // After the hooks: they make the network interfaces that net.* sysctls name.
     if (!spec.linux.sysctl.empty())
         builder.add(Actor::container, steps::SetSysctls{{spec.linux.sysctl.begin(), spec.linux.sysctl.end()}});
@@ -132,6 +130,10 @@ void append_enter_root(Builder& builder, spec::Spec const& spec, CreateRequest c
         builder.add(Actor::container, steps::MakePathsReadonly{spec.linux.readonly_paths});
     if (!spec.linux.masked_paths.empty())
         builder.add(Actor::container, steps::MaskPaths{spec.linux.masked_paths});
+    // The root is private since it was attached, and the volumes' own propagation should stay.
+    // After the last mount: an unbindable root could not be cloned for read-only paths.
+    if (spec.linux.rootfs_propagation != 0 && (spec.linux.rootfs_propagation & MS_PRIVATE) == 0)
+        builder.add(Actor::container, steps::SetRootPropagation{spec.linux.rootfs_propagation});
     builder.add(Actor::container, steps::BecomeFinisher{});
 }
 

@@ -121,19 +121,73 @@ Code decision_code(Decision const& decision, bool little_endian) {
     return code;
 }
 
-/// Binary search for the number, which is loaded, down to the code of its range.
+/// A binary search, and behind it the code of each different decision, once.
+class Search {
+public:
+    Search(std::span<CallRange const> ranges, bool little_endian)
+        : ranges_(ranges)
+        , position_(ranges.size() - 1) { // of the search itself: one instruction between every two ranges
+        for (auto const& range : ranges) {
+            if (find(range.decision) == nullptr) {
+                append(blocks_, decision_code(range.decision, little_endian));
+                decisions_.push_back({&range.decision, position_});
+                position_ = ranges.size() - 1 + blocks_.size();
+            }
+        }
+    }
+
+    /// Whether conditional jumps (8 bits) reach everything.
+    bool fits() const { return position_ <= std::numeric_limits<std::uint8_t>::max(); }
+
+    Code code() {
+        write(0, ranges_.size());
+        append(nodes_, blocks_);
+        return std::move(nodes_);
+    }
+
+private:
+    struct Place {
+        Decision const* decision;
+        std::size_t position;
+    };
+
+    Place const* find(Decision const& decision) const {
+        auto const found = std::find_if(decisions_.begin(), decisions_.end(),
+                                        [&](auto const& place) { return *place.decision == decision; });
+        return found == decisions_.end() ? nullptr : &*found;
+    }
+
+    /// Writes the search among the ranges from `first` to `last`. Returns where it begins.
+    std::size_t write(std::size_t first, std::size_t last) {
+        if (last - first == 1)
+            return find(ranges_[first].decision)->position;
+        auto const here = nodes_.size();
+        auto const middle = first + (last - first) / 2;
+        nodes_.emplace_back();
+        auto const distance = [&](std::size_t target) { return static_cast<std::uint8_t>(target - here - 1); };
+        auto const below = distance(write(first, middle));
+        auto const above = distance(write(middle, last));
+        nodes_[here] = jump(BPF_JGE, ranges_[middle].first, above, below);
+        return here;
+    }
+
+    std::span<CallRange const> ranges_;
+    std::size_t position_; ///< where the next block begins
+    std::vector<Place> decisions_;
+    Code blocks_;
+    Code nodes_;
+};
+
+/// Finds the range of the number, which is loaded, and does what is decided for it.
 Code search_code(std::span<CallRange const> ranges, bool little_endian) {
     if (ranges.size() == 1)
         return decision_code(ranges.front().decision, little_endian);
+    if (Search search(ranges, little_endian); search.fits())
+        return search.code();
     auto const middle = ranges.size() / 2;
     auto const below = search_code(ranges.first(middle), little_endian);
-    Code code;
-    if (below.size() <= std::numeric_limits<std::uint8_t>::max()) {
-        code.push_back(jump(BPF_JGE, ranges[middle].first, static_cast<std::uint8_t>(below.size()), 0));
-    } else {
-        code.push_back(jump(BPF_JGE, ranges[middle].first, 0, 1));
-        code.push_back(statement(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(below.size())));
-    }
+    Code code = {jump(BPF_JGE, ranges[middle].first, 0, 1),
+                 statement(BPF_JMP | BPF_JA, static_cast<std::uint32_t>(below.size()))};
     append(code, below);
     append(code, search_code(ranges.subspan(middle), little_endian));
     return code;
@@ -141,13 +195,10 @@ Code search_code(std::span<CallRange const> ranges, bool little_endian) {
 
 } // namespace
 
-std::vector<sock_filter> write_program(std::vector<ArchitectureCalls> architectures,
+std::vector<sock_filter> write_program(std::vector<ArchitectureCalls> const& architectures,
                                        std::uint32_t other_architectures) {
     Code code = {load(offsetof(seccomp_data, arch))};
-    for (auto& [architecture, ranges] : architectures) {
-        // Profiles have long runs of calls with the same decision.
-        auto const same = [](auto const& left, auto const& right) { return left.decision == right.decision; };
-        ranges.erase(std::unique(ranges.begin(), ranges.end(), same), ranges.end());
+    for (auto const& [architecture, ranges] : architectures) {
         Code calls = {load(offsetof(seccomp_data, nr))};
         append(calls, search_code(ranges, (architecture & __AUDIT_ARCH_LE) != 0));
         code.push_back(jump(BPF_JEQ, architecture, 1, 0));

@@ -30,7 +30,7 @@ std::string syntax_error(std::string_view message) {
 /// Builds the tree while the text is read. Returning false ends the reading, `problem` then says why.
 class Builder final : public nlohmann::json_sax<json> {
 public:
-    json root;
+    json root = json::object();
     Problem problem;
 
     bool null() override { return add(nullptr); }

@@ -151,6 +151,8 @@ std::string read_cgroups_path(Node const& node) {
     auto const parts = split(path, '/');
     if (std::ranges::find(parts, "..") != parts.end())
         node.problem("must not contain \"..\", is ", in_quotes(path));
+    else if (!path.empty() && absolute_path("/", path) == "/")
+        node.problem("must not be the root of the hierarchy");
     return path;
 }
 

@@ -113,6 +113,8 @@ Mount read_mount(Node const& node) {
     read_options(node["options"].in("config.md#linux-mount-options"), mount);
     if (mount.bind && !mount.remount)
         node["source"].required();
+    if (!mount.bind && !mount.remount)
+        node["type"].required();
     if (mount.type == "bind" && !mount.bind && !mount.remount)
         node["type"].problem("is no file system: a bind mount has the option bind or rbind");
     for (std::string_view const field : {"uidMappings", "gidMappings"})

@@ -47,6 +47,28 @@ Memory read_memory(Node const& node) {
     return memory;
 }
 
+bool is_number(std::string_view text) {
+    return parse_number<std::uint32_t>(text).has_value();
+}
+
+/// "0-3,7": as the kernel's cpuset files take it (cpuset(7), List Format).
+std::string read_list(Node const& node) {
+    std::string list = node.text();
+    if (list.empty())
+        return list;
+    for (auto const part : split(list, ',')) {
+        auto const dash = part.find('-');
+        bool const valid = dash == std::string_view::npos
+                               ? is_number(part)
+                               : is_number(part.substr(0, dash)) && is_number(part.substr(dash + 1));
+        if (!valid) {
+            node.problem("must be a list of numbers and ranges such as 0-3,7, is ", in_quotes(list));
+            break;
+        }
+    }
+    return list;
+}
+
 Cpu read_cpu(Node const& node) {
     Cpu cpu;
     if (!node.is_object())
@@ -56,8 +78,8 @@ Cpu read_cpu(Node const& node) {
     cpu.period = unless_zero(node["period"].number<std::uint64_t>());
     cpu.burst = node["burst"].number<std::uint64_t>();
     cpu.idle = node["idle"].number<std::int64_t>(0, 1);
-    cpu.cpus = node["cpus"].text();
-    cpu.mems = node["mems"].text();
+    cpu.cpus = read_list(node["cpus"]);
+    cpu.mems = read_list(node["mems"]);
     bool const limited = cpu.quota && *cpu.quota > 0;
     if (limited && cpu.burst && *cpu.burst > static_cast<std::uint64_t>(*cpu.quota))
         node["burst"].problem("must not be greater than quota");

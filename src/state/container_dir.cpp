@@ -30,8 +30,10 @@ constexpr int lock_poll_milliseconds = 5;
 constexpr int most_attempts = 100;
 constexpr std::chrono::seconds reserve_patience{10};
 
+constexpr std::string_view missing_message = "container does not exist";
+
 Failure does_not_exist() {
-    return Failure(Error{"container does not exist", ENOENT});
+    return Failure(Error{std::string(missing_message), ENOENT});
 }
 
 /// For a missing folder the sentence that engines look for; other errors as they are.
@@ -73,17 +75,13 @@ Result<void> wait_for_lock(int directory, kernel::Deadline deadline) {
     }
 }
 
-/// Opens and locks the folder. nullopt: it was removed or replaced meanwhile. ENOENT: there is none.
+/// Opens and locks the folder. nullopt: it was replaced meanwhile. ENOENT: there is none, or none any more.
 Result<std::optional<kernel::Fd>> lock_once(int root, std::string const& id, kernel::Deadline deadline) {
     auto directory = TRY(kernel::openat(root, id, directory_flags));
     TRY(wait_for_lock(directory.get(), deadline));
     auto const locked = TRY(kernel::fstat(directory.get()));
-    auto const named = kernel::fstatat(root, id, AT_SYMLINK_NOFOLLOW);
-    if (!named && named.error().errno_value == ENOENT)
-        return std::nullopt;
-    if (!named)
-        return Failure(named.error());
-    if (named->st_dev != locked.st_dev || named->st_ino != locked.st_ino)
+    auto const named = TRY(kernel::fstatat(root, id, AT_SYMLINK_NOFOLLOW));
+    if (named.st_dev != locked.st_dev || named.st_ino != locked.st_ino)
         return std::nullopt;
     return directory;
 }
@@ -150,6 +148,10 @@ Result<void> check_id(std::string_view id) {
     if (id.empty() || id.size() > 255 || id[0] == '.' || !std::all_of(id.begin(), id.end(), allowed))
         return fail("invalid container ID format: ", json_string(id.substr(0, 300)));
     return {};
+}
+
+bool is_missing_container(Error const& error) {
+    return error.errno_value == ENOENT && error.message == missing_message;
 }
 
 std::string default_root(std::uint32_t euid, bool in_user_namespace, char const* user, char const* xdg_runtime_dir) {
