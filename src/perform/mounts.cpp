@@ -256,8 +256,10 @@ Result<void> apply(steps::MountCgroup const& operation, Context& context) {
 Result<void> apply(steps::Remount const& operation, Context& context) {
     auto const& target = operation.target;
     auto const mount = TRY(kernel::open_in_root(context.rootfs.get(), target.destination, O_PATH));
+    // The whole tree first: what is said of this mount alone counts more.
+    auto tree = change_attributes(mount.get(), target.recursive_set, target.recursive_clear, AT_RECURSIVE);
+    TRY(explain_not_a_mount(std::move(tree), target.destination));
     TRY(explain_not_a_mount(change_attributes(mount.get(), target.set, target.clear, 0), target.destination));
-    TRY(change_attributes(mount.get(), target.recursive_set, target.recursive_clear, AT_RECURSIVE));
     for (auto const propagation : target.propagation)
         TRY(set_propagation(mount.get(), propagation));
     return {};

@@ -1,0 +1,43 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs the Debian packages that the build and the tests need; what is there already costs nothing.
+# usage: tests/packages.sh build|container|tests...
+set -euo pipefail
+
+build=(g++ cmake ninja-build pkg-config git nlohmann-json3-dev libseccomp-dev libcap-dev libexpected-dev musl-tools)
+# What the demonstration and the container tests put into a container.
+container=(busybox-static util-linux)
+tests=(libgtest-dev clang clang-format clang-tidy shellcheck binutils jq python3 python3-pytest man-db)
+
+declare -A wanted
+for list in "$@"; do
+    case $list in
+    build) for package in "${build[@]}"; do wanted[$package]=1; done ;;
+    container) for package in "${container[@]}"; do wanted[$package]=1; done ;;
+    tests) for package in "${tests[@]}"; do wanted[$package]=1; done ;;
+    *)
+        echo "packages.sh: no list named '$list' (build, container, tests)" >&2
+        exit 1
+        ;;
+    esac
+done
+
+missing=()
+for package in "${!wanted[@]}"; do
+    status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
+    [[ $status == installed ]] || missing+=("$package")
+done
+[[ ${#missing[@]} -gt 0 ]] || exit 0
+
+if [[ $EUID -ne 0 ]]; then
+    echo "packages.sh: not installed: ${missing[*]}; run 'sudo $0 $*'" >&2
+    exit 1
+fi
+echo "installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+install=(apt-get install --yes --quiet --no-install-recommends "${missing[@]}")
+# The lists may be old or not there at all: fetch them only when the first try fails.
+"${install[@]}" >/dev/null 2>&1 || {
+    apt-get update --quiet >/dev/null
+    "${install[@]}" >/dev/null
+}

@@ -1,0 +1,116 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs what the tests need, builds, and runs every test; the last line has the counts.
+# usage: sudo tests/run.sh [--full] [GROUP...]
+#   unit         the layers, without containers (dev build)
+#   plans        what `oci-run plan` prints for the bundles in tests/plans
+#   lint         layers, format, warnings of both compilers, clang-tidy, the shipped binary, the man page
+#   containers   real containers, with the release build
+#   asan         the same with AddressSanitizer and UndefinedBehaviorSanitizer
+# --full: the unit tests, too, with sanitizers. Without GROUP: all of them.
+set -euo pipefail
+repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$repository"
+groups=(unit plans lint containers asan)
+
+build() { # PRESET [TARGET...]
+    local preset=$1
+    shift
+    cmake --preset "$preset" >/dev/null
+    cmake --build --preset "$preset" ${1:+--target "$@"}
+}
+
+unit_tests() { # BUILD FOLDER: runs every unit test program in it
+    local passed=0 failed=0 skipped=0 program report log
+    report=$(mktemp)
+    log=$(mktemp)
+    for program in "$1"/tests/*_tests; do
+        echo '{}' >"$report"
+        "$program" --gtest_output="json:$report" >"$log" 2>&1 || grep -v '^\[ RUN\|^\[       OK' "$log" || true
+        read -r tests failures < <(jq -r '"\(.tests // 0) \(.failures // 1)"' "$report")
+        # A program that died has no report: that is one failure.
+        jq -r '.testsuites[]? | .name as $suite | .testsuite[] | select(.result == "SKIPPED") | "skipped: \($suite).\(.name)"' \
+            "$report"
+        local skips
+        skips=$(jq '[.testsuites[]?.testsuite[] | select(.result == "SKIPPED")] | length' "$report")
+        skipped=$((skipped + skips))
+        failed=$((failed + failures))
+        passed=$((passed + (tests > failures + skips ? tests - failures - skips : 0)))
+    done
+    rm -f "$report" "$log"
+    echo "$passed passed, $failed failed, $skipped skipped"
+    [[ $failed -eq 0 ]]
+}
+
+group_unit() {
+    build dev
+    unit_tests build/dev
+}
+group_plans() {
+    build dev oci-run
+    tests/plans/run.sh build/dev/oci-run
+}
+group_lint() {
+    build dev
+    build release
+    tests/lint/run.sh
+}
+group_containers() {
+    build release
+    OCI_RUN=build/release/oci-run tests/containers/run.sh --quiet
+}
+group_asan() {
+    build asan oci-run
+    OCI_RUN=build/asan/oci-run tests/containers/run.sh --quiet
+}
+group_asan_unit() {
+    build asan
+    ASAN_OPTIONS=detect_leaks=0 unit_tests build/asan
+}
+
+if [[ ${1:-} == --group ]]; then
+    "group_$2"
+    exit
+fi
+
+wanted=()
+for word in "$@"; do
+    case $word in
+    --full) groups+=(asan_unit) ;;
+    -*) sed -n 's/^# \{0,1\}//; 3,12p' "${BASH_SOURCE[0]}" && exit 1 ;;
+    *)
+        declare -F "group_$word" >/dev/null || { echo "tests/run.sh: no group named '$word'" >&2 && exit 1; }
+        wanted+=("$word")
+        ;;
+    esac
+done
+[[ ${#wanted[@]} -gt 0 ]] || wanted=("${groups[@]}")
+if [[ $EUID -ne 0 ]]; then
+    echo "tests/run.sh: containers with all features need root: sudo tests/run.sh" >&2
+    exit 1
+fi
+tests/packages.sh build container tests
+
+passed=0 failed=0 skipped=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+for group in "${wanted[@]}"; do
+    echo "==== $group"
+    started=$SECONDS
+    status=0
+    # A process of its own, so that every error in it ends it.
+    "${BASH_SOURCE[0]}" --group "$group" 2>&1 | tee "$log" || status=$?
+    # Its own counts are its last line of that form; without them it broke off, which is one failure.
+    counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$log" | tail -n 1 || true)
+    if [[ $counts =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
+        passed=$((passed + BASH_REMATCH[1]))
+        failed=$((failed + BASH_REMATCH[2]))
+        skipped=$((skipped + BASH_REMATCH[3]))
+        [[ $status -eq 0 || ${BASH_REMATCH[2]} -gt 0 ]] || failed=$((failed + 1))
+    else
+        failed=$((failed + 1))
+    fi
+    echo "==== $group: $((SECONDS - started)) s$([[ $status -eq 0 ]] || echo ', FAILED')"
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[[ $failed -eq 0 ]]
