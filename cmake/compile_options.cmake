@@ -21,9 +21,10 @@ if(OCI_RUN_COVERAGE)
 endif()
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
   target_compile_options(oci_compile_options INTERFACE
-    -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -D_GLIBCXX_ASSERTIONS -ftrivial-auto-var-init=zero)
+    -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -D_GLIBCXX_ASSERTIONS)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    target_compile_options(oci_compile_options INTERFACE -fzero-call-used-regs=used-gpr)
+    # clang takes the first since version 16, and the second since 15
+    target_compile_options(oci_compile_options INTERFACE -ftrivial-auto-var-init=zero -fzero-call-used-regs=used-gpr)
   endif()
 endif()
 if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64")

@@ -19,6 +19,7 @@
 // Each layer includes only those below it; tests/lint/ checks that, and that docs and options agree.
 // Errors travel up as Result<T>; each layer adds its own words; they are logged here, once.
 #include <array>
+#include <csignal>
 #include <exception>
 #include <fcntl.h>
 #include <span>
@@ -110,6 +111,8 @@ Result<int> dispatch(std::vector<std::string> const& words, Invocation invocatio
 Result<int> run(std::vector<std::string> const& words) {
     if (::getauxval(AT_SECURE) != 0)
         return fail("must not be installed set-user-id, set-group-id or with file capabilities");
+    // A caller that ignores it would have our children reaped behind our back (waitpid(2), NOTES).
+    std::signal(SIGCHLD, SIG_DFL);
     TRY(open_standard_streams());
     auto const inherited = count_inherited_descriptors();
     auto const program = words.empty() ? std::string("oci-run") : std::string(base_name(words[0]));

@@ -29,8 +29,8 @@ unit_tests() { # BUILD FOLDER: runs every unit test program in it
         "$program" --gtest_output="json:$report" >"$log" 2>&1 || grep -v '^\[ RUN\|^\[       OK' "$log" || true
         read -r tests failures < <(jq -r '"\(.tests // 0) \(.failures // 1)"' "$report")
         # A program that died has no report: that is one failure.
-        jq -r '.testsuites[]? | .name as $suite | .testsuite[] | select(.result == "SKIPPED") | "skipped: \($suite).\(.name)"' \
-            "$report"
+        # Where and why something was skipped.
+        grep -A 1 ': Skipped$' "$log" || true
         local skips
         skips=$(jq '[.testsuites[]?.testsuite[] | select(.result == "SKIPPED")] | length' "$report")
         skipped=$((skipped + skips))

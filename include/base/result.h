@@ -61,7 +61,7 @@ T take_value(Result<T> const& result) {
 #define OCI_CONCAT(a, b) OCI_CONCAT_(a, b)
 #define OCI_TRY(expression, name)                                                                                      \
     __extension__({                                                                                                    \
-        auto&& name = (expression);                                                                                    \
+        auto&& name = (expression); /* NOLINT(bugprone-macro-parentheses) */                                           \
         if (!(name)) [[unlikely]]                                                                                      \
             return ::oci::Failure(std::move((name)).error());                                                          \
         ::oci::take_value(std::move((name)));                                                                          \

@@ -27,7 +27,8 @@ namespace oci::finisher {
 // ---- messages on the wire (SOCK_SEQPACKET): a MessageHeader and text behind it, without a final NUL
 
 enum class MessageKind : std::uint32_t {
-    turn = 1,    ///< it is the other side's turn; text: the state for hooks, when the runtime hands over; else empty
+    turn = 1,    ///< it is the other side's turn; text: the state for hooks, when the runtime hands over; else empty.
+                 ///< At the gate: the last word before execve(2).
     warning = 2, ///< text for the log
     failed = 3,  ///< text: what was being done and which call failed; errno_value: 0 or why. The sender exits with 1.
     start = 4,   ///< only at the gate: open it

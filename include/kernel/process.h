@@ -48,11 +48,16 @@ Result<std::uint64_t> start_time(pid_t pid);
 /// Whether the process exits before the deadline (poll(2) on its pidfd).
 Result<bool> wait_for_exit(int pidfd, Deadline deadline);
 enum class Ended { none, first, second };
-/// Which of two processes exits before the deadline; the first, if both do. `second` may be -1: never.
+/// Which of two processes exits before the deadline; the first, if both do. `second` may be -1: never, or a socket
+/// whose other end the process holds.
 Result<Ended> wait_for_exit_of_either(int first, int second, Deadline deadline);
 /// Reaps a child by pidfd: its exit code, or 128 + signal.
 Result<int> reap(int pidfd);
 
+/// SIGKILL, and the child's exit status as reap() gives it; ETIMEDOUT if it does not end (state D) within 20 seconds.
+Result<int> kill_and_reap(int pidfd);
+/// SIGKILL to every process of a group (that of a spawned program has its pid).
+void kill_process_group(pid_t group);
 /// Whether the process is a child of the caller (waitid(2) without reaping).
 bool is_child(int pidfd);
 

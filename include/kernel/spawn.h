@@ -15,11 +15,12 @@ struct SpawnRequest {
     std::string path;                                    ///< absolute
     std::vector<std::string> arguments;                  ///< argv
     std::optional<std::vector<std::string>> environment; ///< unset: the caller's
+    std::string working_directory;                       ///< "/" where it does not exist (any more)
     int standard_input = -1;                             ///< descriptor
     int standard_output = -1;                            ///< descriptor for both output streams
 };
-/// fork and execve(2) with signals unblocked and at their defaults; every other descriptor is closed. A failed execve
-/// is this call's failure.
+/// fork and execve(2), in a session (so also a process group) of its own, killed when the caller dies, with signals
+/// unblocked and at their defaults; every other descriptor is closed. A failed execve is this call's failure.
 Result<ClonedProcess> spawn(SpawnRequest const& request);
 
 } // namespace oci::kernel

@@ -25,6 +25,7 @@ struct Context {
     unsigned preserved_descriptors = 0;
     std::vector<kernel::Fd> joined; ///< exec: namespaces of the container's init, in the order of JoinContainer
     pid_t container_init = 0;       ///< exec: that init
+    bool process_announced = false; ///< exec: the finisher has told who goes on inside
 
     // ---- made by the runtime's steps
     steps::Actor self = steps::Actor::runtime;

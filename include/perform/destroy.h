@@ -14,6 +14,9 @@ namespace oci::perform {
 Result<void> kill_container(state::Record const& record, int init, std::string const& cgroup2_mount,
                             kernel::Deadline deadline);
 
+/// The pid of some process in the container's cgroup, 0 if there is none.
+Result<pid_t> any_process(state::Record const& record, std::string const& cgroup2_mount);
+
 /// Kills, then removes the cgroup and the folders that were made for it. Converges when run again; fails when the
 /// deadline passes, naming what is left.
 Result<void> destroy(state::Record const& record, int init, std::string const& cgroup2_mount,

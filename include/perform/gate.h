@@ -7,8 +7,19 @@
 
 namespace oci::perform {
 
-/// Connects, says start, and waits until the program runs (end of file by close-on-exec) or init reports what failed.
-/// `deadline` ends the wait for startContainer hooks. ECONNREFUSED or ENOENT: nobody waits (any more).
-Result<void> open_gate(state::ContainerDir const& directory, kernel::Deadline deadline);
+struct StartAnswer {
+    enum class Kind {
+        runs,        ///< the program was executed
+        not_waiting, ///< nobody waits at the gate (any more): it was started already, or it is dead
+        failed       ///< init could not execute the program, or did not get to it in time; it is of no use any more
+    };
+    Kind kind = Kind::runs;
+    Error error; ///< with failed: what was being done and why not
+};
+
+/// Connects, says start, and waits for the answer: init says that it is about to execute, then end of file by
+/// close-on-exec; or it reports what failed. `deadline` ends the wait for startContainer hooks. An error of this
+/// function itself (descriptors ran out, say) has no effect on the container.
+Result<StartAnswer> open_gate(state::ContainerDir const& directory, kernel::Deadline deadline);
 
 } // namespace oci::perform

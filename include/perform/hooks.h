@@ -9,11 +9,13 @@
 
 namespace oci::perform {
 
-/// One hook. The error tells its exit status or signal and the end of what it printed. `peer` is a pidfd, or -1: when
-/// that process ends the hook is killed, so that a hook without timeout cannot hold up the clean-up of a container that
-/// is gone.
-Result<void> run_hook(steps::HookProgram const& hook, std::string const& state, int peer = -1);
+/// One hook, in the working directory `folder` (the bundle). The error tells its exit status or signal and the end of
+/// what it printed. `peer` is a pidfd, a wire, or -1: when that process ends the hook is killed, so that a hook without
+/// timeout cannot hold up the clean-up of a container that is gone.
+Result<void> run_hook(steps::HookProgram const& hook, std::string const& folder, std::string const& state,
+                      int peer = -1);
 /// All in order; stops at the first failure. Hooks without an environment of their own get the caller's.
-Result<void> run_hooks(steps::RunHooks const& hooks, std::string const& state, int peer = -1);
+Result<void> run_hooks(steps::RunHooks const& hooks, std::string const& folder, std::string const& state,
+                       int peer = -1);
 
 } // namespace oci::perform

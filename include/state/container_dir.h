@@ -80,7 +80,15 @@ public:
     /// Whether somebody holds the lock (another open description than this one).
     bool is_locked_by_other() const;
     /// Closes the descriptor, and with the last copy of it the lock: for children that must not keep it.
-    void release() { directory_.close(); }
+    void release() {
+        directory_.close();
+        root_.close();
+    }
+
+    /// Gives up the lock; the descriptor stays.
+    Result<void> unlock();
+    /// Takes it again. False: the container was deleted meanwhile, whatever has its name now is another one.
+    Result<bool> lock_again(kernel::Deadline deadline);
 
     Result<void> write_record(Record const& record);
     Result<void> write_config(std::string_view config);

@@ -14,7 +14,7 @@ struct CgroupSetting {
     std::string value;           ///< as written to the file
     std::string controller;      ///< "memory": must be available; "" for cgroup core files
     std::string pointer;         ///< "/linux/resources/memory/limit"
-    bool may_be_missing = false; ///< no error when the kernel was built without the file: the value is its default
+    bool may_be_missing = false; ///< no error where file or controller are missing: nothing is limited by this value
     bool operator==(CgroupSetting const&) const = default;
 };
 

@@ -5,7 +5,7 @@ namespace oci::commands {
 
 /// The container's process waits at the start gate when this returns; it is re-parented to the caller's subreaper.
 Result<int> run_create(Invocation const& invocation) {
-    TRY(create_container(invocation, Detach::yes));
+    TRY(create_container(invocation, Purpose::create));
     return 0;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cerrno>
+#include <sched.h>
 
 #include "commands/common.h"
 #include "commands/lifecycle.h"
@@ -20,9 +21,25 @@ Result<state::ContainerDir> lock(std::string const& root, std::string const& id,
     if (directory || !force || directory.error().errno_value != EWOULDBLOCK)
         return directory;
     auto const unlocked = TRY(state::ContainerDir::open(root, id));
-    if (auto const record = unlocked.read_record())
-        TRY(perform::kill_container(*record, -1, host.cgroup2_mount, kernel::Deadline::after(lock_limit)));
+    if (auto const record = unlocked.read_record()) {
+        auto const container = state::look_at(unlocked, host.cgroup2_mount);
+        int const init = container ? container->pidfd.get() : -1;
+        TRY(perform::kill_container(*record, init, host.cgroup2_mount, kernel::Deadline::after(lock_limit)));
+    }
     return state::ContainerDir::open_locked(root, id, kernel::Deadline::after(lock_limit));
+}
+
+/// With a pid namespace of its own nothing of a container outlives its init: who is in its cgroup now is a stranger.
+Result<void> check_left_alone(state::ContainerDir const& directory, state::Record const& record,
+                              HostFacts const& host) {
+    auto const spec = recorded_spec(directory);
+    if (!spec || !spec->linux.creates(CLONE_NEWPID))
+        return {};
+    auto const stranger = TRY(perform::any_process(record, host.cgroup2_mount));
+    if (stranger != 0)
+        return fail("its cgroup ", record.cgroup_path, " has a process of somebody else: ", stranger,
+                    " (--force kills it)");
+    return {};
 }
 
 Result<void> check_deletable(state::Container const& container, std::string const& id) {
@@ -45,10 +62,19 @@ Result<void> delete_one(std::string const& root, std::string const& id, HostFact
         TRY(directory.remove());
         return Failure(record.error());
     }
-    auto const container = TRY(state::look_at(directory, host.cgroup2_mount));
-    if (!force)
-        TRY(check_deletable(container, id));
-    return delete_container(directory, container.record, container.pidfd.get(), host);
+    auto const container = state::look_at(directory, host.cgroup2_mount);
+    if (container && !force)
+        TRY(check_deletable(*container, id));
+    if (container && !force && container->state && container->status == state::Status::stopped)
+        TRY(check_left_alone(directory, container->record, host));
+    if (container)
+        return delete_container(directory, container->record, container->pidfd.get(), host);
+    // A damaged state.json: what has to be undone is in the record.
+    auto const record = directory.read_record();
+    if (!record || !force)
+        return Failure(container.error());
+    log_warning(concat("delete ", id, ": ", container.error().message));
+    return delete_container(directory, *record, -1, host);
 }
 
 } // namespace

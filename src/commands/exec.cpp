@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <csignal>
 #include <fcntl.h>
 #include <sched.h>
 #include <unistd.h>
@@ -128,8 +127,8 @@ Result<int> run_exec(Invocation const& invocation) {
         log_warning(warning);
     if (!executed) {
         // Not to be left to others: a zombie would hold up the end of the container's pid namespace.
-        (void)kernel::pidfd_send_signal(context.init_pidfd.get(), SIGKILL);
-        (void)kernel::reap(context.init_pidfd.get());
+        if (context.init_pidfd)
+            (void)kernel::kill_and_reap(context.init_pidfd.get());
         return Failure(in_context(std::move(executed), "exec failed").error());
     }
     return perform::wait_in_foreground({context.state.pid, context.init_pidfd.get(), -1});

@@ -6,7 +6,7 @@
 namespace oci::commands {
 
 Result<int> run_features(Invocation const&) {
-    TRY(print(spec::features_json(plan::seccomp_version()) + "\n"));
+    TRY(print(spec::features_json(plan::seccomp_version())));
     return 0;
 }
 

@@ -39,7 +39,7 @@ unsigned listen_descriptors() {
 /// Counted before we opened any: one of ours must not end up in the container.
 Result<void> check_passed_descriptors(unsigned count, unsigned inherited) {
     if (count > inherited)
-        return fail("unable to stat preserved-fd ", inherited, " (of ", count, "): --preserve-fds");
+        return fail("unable to stat preserved-fd ", inherited, " (of ", count, "): --preserve-fds, LISTEN_FDS");
     return {};
 }
 
@@ -76,7 +76,7 @@ Result<plan::CgroupDriver> cgroup_driver(CgroupManager manager) {
     return fail("--systemd-cgroup: the systemd cgroup manager is not built yet, use --cgroup-manager cgroupfs");
 }
 
-Result<plan::CreateRequest> create_request(Invocation const& invocation, std::string const& bundle, Detach detach) {
+Result<plan::CreateRequest> create_request(Invocation const& invocation, std::string const& bundle, Purpose purpose) {
     auto const& options = invocation.options;
     auto const absolute = [&](std::string_view name) -> Result<std::string> {
         auto const path = options.text(name);
@@ -89,7 +89,7 @@ Result<plan::CreateRequest> create_request(Invocation const& invocation, std::st
     request.console_socket = TRY(absolute("console-socket"));
     request.pid_file = TRY(absolute("pid-file"));
     request.pidfd_socket = TRY(absolute("pidfd-socket"));
-    request.detach = detach == Detach::yes;
+    request.detach = purpose != Purpose::run_in_foreground;
     request.no_pivot = options.flag("no-pivot");
     request.no_new_keyring = options.flag("no-new-keyring");
     request.listen_fds = listen_descriptors();
@@ -132,10 +132,8 @@ Error undo_create(perform::Context& context, plan::CreateRequest const& request,
     if (!context.directory)
         return error;
     auto const undone = [&]() -> Result<void> {
-        if (context.init_pidfd) {
-            (void)kernel::pidfd_send_signal(context.init_pidfd.get(), SIGKILL);
-            TRY(kernel::reap(context.init_pidfd.get()));
-        }
+        if (context.init_pidfd)
+            TRY(kernel::kill_and_reap(context.init_pidfd.get()));
         if (!context.directory->read_record())
             return context.directory->remove();
         if (!request.pid_file.empty() && context.state.start_time != 0)
@@ -149,12 +147,14 @@ Error undo_create(perform::Context& context, plan::CreateRequest const& request,
 
 } // namespace
 
-Result<Created> create_container(Invocation const& invocation, Detach detach) {
+Result<Created> create_container(Invocation const& invocation, Purpose purpose) {
     auto const path = TRY(bundle_path(invocation));
-    auto const request = TRY(create_request(invocation, path, detach));
+    auto const request = TRY(create_request(invocation, path, purpose));
     auto const host =
         TRY(supported_host(request.cgroup_driver == plan::CgroupDriver::disabled ? NeedCgroup::no : NeedCgroup::yes));
     auto bundle = TRY(load_bundle(path));
+    if (purpose != Purpose::create && !bundle.spec.process)
+        return fail("config.json: /process: is not set, so there is nothing to run");
     TRY(check_terminal(bundle.spec, request));
     TRY(check_rootfs(absolute_path(bundle.path, bundle.spec.root.path)));
     TRY(check_passed_descriptors(request.preserved_descriptors, invocation.inherited_descriptors));
@@ -193,15 +193,22 @@ Result<void> run_poststart_hooks(state::Container const& container, spec::Spec c
         return {};
     auto const& state = *container.state;
     return perform::run_hooks(
-        *hooks, state::hook_state(container.record, state.oci_version, state.annotations, hooks->status, state.pid));
+        *hooks, container.record.bundle,
+        state::hook_state(container.record, state.oci_version, state.annotations, hooks->status, state.pid));
 }
 
 } // namespace
 
-Result<void> start_container(state::ContainerDir const& directory, state::Container const& container,
-                             spec::Spec const& spec, HostFacts const& host) {
-    auto const started = [&]() -> Result<void> {
-        TRY(perform::open_gate(directory, start_deadline(spec)));
+Result<void> start_container(state::ContainerDir& directory, state::Container const& container, spec::Spec const& spec,
+                             HostFacts const& host) {
+    auto answer = TRY(perform::open_gate(directory, start_deadline(spec)));
+    if (answer.kind == perform::StartAnswer::Kind::not_waiting)
+        return fail("cannot start an already running container");
+    auto started = [&]() -> Result<void> {
+        if (answer.kind == perform::StartAnswer::Kind::failed)
+            return Failure(std::move(answer.error));
+        // It runs: other commands must get at it, however long the hooks take.
+        TRY(directory.unlock());
         return run_poststart_hooks(container, spec);
     }();
     if (!started)
@@ -224,7 +231,7 @@ Result<void> delete_container(state::ContainerDir& directory, state::Record cons
         auto const state = state::hook_state(record, spec->oci_version, spec->annotations, hooks->status, 0);
         // runtime.md#lifecycle step 13: a failure is a warning and the remaining hooks go on.
         for (auto const& hook : hooks->hooks)
-            if (auto done = perform::run_hook(hook, state); !done)
+            if (auto done = perform::run_hook(hook, record.bundle, state); !done)
                 log_warning(concat("delete ", record.id, ": run poststop hook: ", done.error().message));
     }
     return directory.remove();

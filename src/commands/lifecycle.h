@@ -13,7 +13,7 @@
 
 namespace oci::commands {
 
-enum class Detach { yes, no };
+enum class Purpose { create, run_detached, run_in_foreground };
 
 struct Created {
     perform::Context context; ///< holds the container's lock
@@ -21,11 +21,12 @@ struct Created {
 };
 
 /// Makes the container that the invocation names. After a failure nothing is left of it.
-Result<Created> create_container(Invocation const& invocation, Detach detach);
+Result<Created> create_container(Invocation const& invocation, Purpose purpose);
 
-/// Opens the gate of a created container, runs poststart hooks. After a failure the container is stopped.
-Result<void> start_container(state::ContainerDir const& directory, state::Container const& container,
-                             spec::Spec const& spec, HostFacts const& host);
+/// Opens the gate of a created container, gives up the lock, runs poststart hooks. After a failure of the program or a
+/// hook the container is stopped.
+Result<void> start_container(state::ContainerDir& directory, state::Container const& container, spec::Spec const& spec,
+                             HostFacts const& host);
 
 /// Undoes a container of which we hold the lock: processes, cgroup, poststop hooks, state directory.
 Result<void> delete_container(state::ContainerDir& directory, state::Record const& record, int init,

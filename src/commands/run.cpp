@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <csignal>
-#include <sys/file.h>
-
 #include "commands/common.h"
 #include "commands/lifecycle.h"
-#include "kernel/file.h"
 #include "kernel/process.h"
 #include "kernel/socket.h"
 #include "perform/foreground.h"
@@ -29,13 +25,9 @@ Result<int> wait_for(perform::Context& context) {
 
 /// The container may be gone by now: somebody else's delete is as good.
 Result<void> delete_after_run(perform::Context& context) {
-    auto const id = context.record.id;
-    context.directory.reset();
-    auto directory = state::ContainerDir::open_locked(context.root, id, kernel::Deadline::after(lock_limit));
-    if (!directory)
-        return state::is_missing_container(directory.error()) ? Result<void>{}
-                                                              : Result<void>(Failure(directory.error()));
-    return delete_container(*directory, context.record, -1, context.host);
+    if (!TRY(context.directory->lock_again(kernel::Deadline::after(lock_limit))))
+        return {};
+    return delete_container(*context.directory, context.record, -1, context.host);
 }
 
 } // namespace
@@ -45,24 +37,20 @@ Result<int> run_run(Invocation const& invocation) {
     bool const detach = invocation.options.flag("detach");
     if (!detach && !invocation.options.flag("no-subreaper"))
         TRY(kernel::set_child_subreaper());
-    auto created = TRY(create_container(invocation, detach ? Detach::yes : Detach::no));
+    auto created = TRY(create_container(invocation, detach ? Purpose::run_detached : Purpose::run_in_foreground));
     auto& context = created.context;
     auto const run = [&]() -> Result<int> {
         auto const container = TRY(state::look_at(*context.directory, context.host.cgroup2_mount));
         TRY(start_container(*context.directory, container, created.spec, context.host));
         if (detach)
             return 0;
-        // kill, exec and delete of others must get at the container while it runs.
-        TRY(kernel::flock(context.directory->get(), LOCK_UN));
         return wait_for(context);
     };
     auto result = run();
     if (result && (detach || invocation.options.flag("keep")))
         return result;
-    if (!result) {
-        (void)kernel::pidfd_send_signal(context.init_pidfd.get(), SIGKILL);
-        (void)kernel::reap(context.init_pidfd.get());
-    }
+    if (!result)
+        (void)kernel::kill_and_reap(context.init_pidfd.get());
     auto deleted = delete_after_run(context);
     if (!deleted && result)
         return Failure(deleted.error());

@@ -32,7 +32,7 @@ Result<void> check_startable(state::Container const& container) {
 Result<int> run_start(Invocation const& invocation) {
     auto const id = TRY(container_id(invocation.arguments[0]));
     auto const host = TRY(supported_host(NeedCgroup::no));
-    auto const directory = TRY(
+    auto directory = TRY(
         state::ContainerDir::open_locked(state_root(invocation.global, host), id, kernel::Deadline::after(lock_limit)));
     auto const container = TRY(state::look_at(directory, host.cgroup2_mount));
     TRY(check_startable(container));

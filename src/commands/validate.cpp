@@ -24,8 +24,8 @@ std::string as_text(spec::Report const& report) {
     std::string out;
     auto const append = [&](std::vector<spec::Problem> const& problems, std::string_view mark) {
         for (auto const& problem : problems)
-            out +=
-                concat(mark, printable(problem.pointer), ": ", printable(problem.rule), " (", problem.section, ")\n");
+            out += concat(mark, problem.pointer.empty() ? "config.json" : printable(problem.pointer), ": ",
+                          printable(problem.rule), " (", problem.section, ")\n");
     };
     append(report.problems, "");
     append(report.warnings, "warning: ");

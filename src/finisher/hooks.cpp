@@ -139,7 +139,7 @@ void run_hook(Hook const& hook, std::string_view state) {
     if (::waitpid(pid, &status, 0) != pid)
         fail(errno, "hook ", hook.path, ": waitpid");
     if (!in_time)
-        fail(0, "hook ", hook.path, ": ran past its timeout of ", hook.timeout, "s");
+        fail(0, "hook ", hook.path, " ran past specified timeout of ", hook.timeout, ".0s");
     if (int const problem = execve_problem(report.out); problem != 0)
         fail(problem, "hook ", hook.path, ": execve");
     if (WIFSIGNALED(status))

@@ -140,6 +140,17 @@ Result<Ended> wait_for_exit_of_either(int first, int second, Deadline deadline) 
     }
 }
 
+Result<int> kill_and_reap(int pidfd) {
+    (void)pidfd_send_signal(pidfd, SIGKILL);
+    if (!TRY(wait_for_exit(pidfd, Deadline::after(std::chrono::seconds(20)))))
+        return fail_errno(ETIMEDOUT, "wait for the end of a killed process");
+    return reap(pidfd);
+}
+
+void kill_process_group(pid_t group) {
+    ::kill(-group, SIGKILL);
+}
+
 bool is_child(int pidfd) {
     siginfo_t information{};
     return ::waitid(P_PIDFD, static_cast<id_t>(pidfd), &information, WEXITED | WNOHANG | WNOWAIT | __WALL) == 0;

@@ -20,8 +20,12 @@ Result<Fd> signal_descriptor() {
 
 Result<std::optional<int>> next_signal(int descriptor) {
     signalfd_siginfo information{};
-    if (::read(descriptor, &information, sizeof information) == static_cast<ssize_t>(sizeof information))
-        return static_cast<int>(information.ssi_signo);
+    while (::read(descriptor, &information, sizeof information) == static_cast<ssize_t>(sizeof information)) {
+        // Of writes of our own.
+        bool const own = information.ssi_signo == SIGPIPE && information.ssi_pid == static_cast<unsigned>(::getpid());
+        if (!own)
+            return static_cast<int>(information.ssi_signo);
+    }
     if (errno == EAGAIN || errno == EINTR)
         return std::nullopt;
     return fail_errno(errno, "read signalfd");

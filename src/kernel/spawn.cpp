@@ -2,7 +2,9 @@
 #include "kernel/spawn.h"
 
 #include <cerrno>
+#include <csignal>
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "kernel/socket.h"
@@ -21,6 +23,11 @@ std::vector<char*> pointers(std::vector<std::string> const& texts) {
 
 /// In the child. Returns errno of what failed.
 int become_program(SpawnRequest const& request, int report) {
+    // Whoever kills us shall not leave a hook behind.
+    if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::setsid() < 0)
+        return errno;
+    if (::chdir(request.working_directory.c_str()) != 0 && ::chdir("/") != 0)
+        return errno;
     if (::dup2(request.standard_input, STDIN_FILENO) < 0 || ::dup2(request.standard_output, STDOUT_FILENO) < 0 ||
         ::dup2(request.standard_output, STDERR_FILENO) < 0)
         return errno;
@@ -52,13 +59,13 @@ Result<ClonedProcess> spawn(SpawnRequest const& request) {
         ::_exit(127);
     }
     theirs.close();
-    auto const answer = TRY(receive_message(ours.get(), Deadline::after(std::chrono::seconds(60))));
-    if (answer.empty())
+    auto const answer = receive_message(ours.get(), Deadline::after(std::chrono::seconds(60)));
+    if (answer && answer->empty())
         return child;
-    TRY(reap(child.pidfd.get()));
-    int failure = EIO;
-    if (answer.size() == sizeof failure)
-        answer.copy(reinterpret_cast<char*>(&failure), sizeof failure);
+    TRY(kill_and_reap(child.pidfd.get()));
+    int failure = answer ? EIO : answer.error().errno_value;
+    if (answer && answer->size() == sizeof failure)
+        answer->copy(reinterpret_cast<char*>(&failure), sizeof failure);
     return fail_errno(failure, "execve ", request.path);
 }
 

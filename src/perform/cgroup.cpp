@@ -29,6 +29,8 @@ Result<void> enable_controllers(int folder, std::string const& path, std::vector
     for (auto const& need : needs) {
         if (need.controller.empty() || has_word(enabled, need.controller))
             continue;
+        if (!has_word(available, need.controller) && need.may_be_missing)
+            continue;
         if (!has_word(available, need.controller))
             return fail(need.pointer, ": controller ", need.controller, " is not available in cgroup ", path,
                         " (available: ", trim(available).empty() ? "none" : trim(available), ")");
@@ -39,21 +41,22 @@ Result<void> enable_controllers(int folder, std::string const& path, std::vector
 }
 
 /// Makes and opens the next folder. Another container's delete may remove the parent between the two calls: then
-/// ENOENT.
-Result<kernel::Fd> enter_folder(int parent, std::string const& name) {
+/// ENOENT. `must_be_new`: EEXIST is an error.
+Result<kernel::Fd> enter_folder(int parent, std::string const& name, bool must_be_new) {
     auto made = kernel::mkdirat(parent, name, 0755);
-    if (!made && made.error().errno_value != EEXIST)
+    if (!made && (made.error().errno_value != EEXIST || must_be_new))
         return Failure(made.error());
     return kernel::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 }
 
-Result<kernel::Fd> make_cgroup(steps::CreateCgroup const& operation, std::string const& mount) {
+Result<kernel::Fd> make_cgroup(steps::CreateCgroup const& operation, std::string const& mount, bool must_be_new) {
     auto folder = TRY(kernel::openat(AT_FDCWD, mount, O_RDONLY | O_DIRECTORY));
     std::string path;
     for (auto const name : split(std::string_view(operation.path).substr(1), '/')) {
         TRY(enable_controllers(folder.get(), path.empty() ? "/" : path, operation.needs));
-        folder = TRY(enter_folder(folder.get(), std::string(name)));
         path += concat("/", name);
+        bool const last = path == operation.path;
+        folder = TRY(enter_folder(folder.get(), std::string(name), last && must_be_new));
     }
     return folder;
 }
@@ -63,14 +66,20 @@ Result<kernel::Fd> make_cgroup(steps::CreateCgroup const& operation, std::string
 Result<void> apply(steps::CreateCgroup const& operation, Context& context) {
     constexpr int tries = 10;
     for (int attempt = 1;; ++attempt) {
-        auto folder = make_cgroup(operation, context.host.cgroup2_mount);
+        // It was missing when the record was written: if it is there now, it is another container's.
+        auto folder = make_cgroup(operation, context.host.cgroup2_mount, !context.record.cgroup_created.empty());
         if (folder) {
             context.cgroup = *std::move(folder);
             break;
         }
+        if (folder.error().errno_value == EEXIST)
+            context.record.cgroup_path.clear(); // so that undoing this create leaves it alone
         if (folder.error().errno_value != ENOENT || attempt == tries)
             return Failure(folder.error());
     }
+    // Below a frozen cgroup the clone would never run.
+    if (TRY(cgroup_event(context.cgroup.get(), "frozen")))
+        return fail("/linux/cgroupsPath: cgroup ", operation.path, " is frozen by one above it");
     return {};
 }
 

@@ -59,11 +59,29 @@ Result<void> kill_container(state::Record const& record, int init, std::string c
         TRY(kernel::write_control_file(cgroup.get(), "cgroup.kill", "1"));
     if (init >= 0 && !TRY(kernel::wait_for_exit(init, deadline)))
         return fail("container init still running");
-    if (!cgroup || TRY(wait_until_empty(cgroup.get(), deadline)))
+    if (!cgroup)
         return {};
+    // Again and again: an `exec` may have cloned into the cgroup since.
+    for (bool last = false; !last; last = deadline.passed()) {
+        if (TRY(wait_until_empty(cgroup.get(), kernel::Deadline::after(std::chrono::milliseconds(100)))))
+            return {};
+        TRY(kernel::write_control_file(cgroup.get(), "cgroup.kill", "1"));
+    }
     auto const processes = kernel::read_file(cgroup.get(), "cgroup.procs", 64U << 10U);
     auto const first = processes ? std::string(split(*processes, '\n').front()) : std::string("unknown");
     return fail("processes in cgroup ", record.cgroup_path, " do not end (pid ", first, ")");
+}
+
+Result<pid_t> any_process(state::Record const& record, std::string const& cgroup2_mount) {
+    if (record.cgroup_path.empty() || record.boot_id != TRY(kernel::boot_id()))
+        return 0;
+    auto const cgroup = TRY(open_existing(cgroup2_mount, record.cgroup_path));
+    // A killed process may need a moment to leave.
+    if (!cgroup || TRY(wait_until_empty(cgroup.get(), kernel::Deadline::after(std::chrono::seconds(1)))))
+        return 0;
+    auto const processes = kernel::read_file(cgroup.get(), "cgroup.procs", 64U << 10U);
+    auto const first = processes ? parse_number<pid_t>(split(*processes, '\n').front()) : std::nullopt;
+    return first.value_or(-1);
 }
 
 Result<void> destroy(state::Record const& record, int init, std::string const& cgroup2_mount,

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <csignal>
 #include <fcntl.h>
 #include <optional>
@@ -37,46 +38,65 @@ public:
         if (master_ >= 0)
             (void)kernel::copy_window_size(STDIN_FILENO, master_);
     }
-    ::pollfd input() const { return {master_ >= 0 && pending_.empty() && input_open_ ? STDIN_FILENO : -1, POLLIN, 0}; }
-    ::pollfd output() const {
-        return {output_open_ ? master_ : -1, static_cast<short>(pending_.empty() ? POLLIN : POLLIN | POLLOUT), 0};
+    ::pollfd standard_input() const {
+        return {master_ >= 0 && input_.empty() && input_open_ ? STDIN_FILENO : -1, POLLIN, 0};
+    }
+    ::pollfd standard_output() const { return {output_.empty() ? -1 : STDOUT_FILENO, POLLOUT, 0}; }
+    ::pollfd terminal() const {
+        int const events = (output_.empty() ? POLLIN : 0) | (input_.empty() ? 0 : POLLOUT);
+        return {output_open_ && events != 0 ? master_ : -1, static_cast<short>(events), 0};
     }
 
     void read_input() {
         std::array<char, 4096> buffer{};
         auto const count = ::read(STDIN_FILENO, buffer.data(), buffer.size());
         if (count > 0)
-            pending_.assign(buffer.data(), static_cast<std::size_t>(count));
+            input_.assign(buffer.data(), static_cast<std::size_t>(count));
         else
             input_open_ = false;
     }
-    void write_pending() {
-        auto const count = ::write(master_, pending_.data(), pending_.size());
-        if (count > 0)
-            pending_.erase(0, static_cast<std::size_t>(count));
-        else if (errno != EAGAIN && errno != EINTR)
-            pending_.clear();
-    }
-    /// False when there is nothing (more) to read.
-    bool copy_output() {
-        std::array<char, 16384> buffer{};
+    void write_input() { write_some(master_, input_); }
+    /// At most PIPE_BUF bytes once the descriptor is ready: such a write does not block (pipe(7)), and standard output
+    /// is not ours to make non-blocking.
+    void write_output() { write_some(STDOUT_FILENO, output_); }
+    void read_output() {
+        std::array<char, PIPE_BUF> buffer{};
         auto const count = ::read(master_, buffer.data(), buffer.size());
         if (count > 0)
-            return kernel::write_all(STDOUT_FILENO, {buffer.data(), static_cast<std::size_t>(count)}).has_value();
+            output_.assign(buffer.data(), static_cast<std::size_t>(count));
         // EIO: the last process has closed the other side, pty(7).
-        if (count == 0 || (errno != EAGAIN && errno != EINTR))
+        else if (count == 0 || (errno != EAGAIN && errno != EINTR))
             output_open_ = false;
-        return false;
     }
+    /// What is left when the process has ended; not more, for other processes may hold the terminal open, and no
+    /// waiting for a reader that does not read.
     void drain() {
-        while (output_open_ && master_ >= 0 && copy_output()) {
+        constexpr int patience = 200; // milliseconds
+        while (true) {
+            ::pollfd ready = standard_output();
+            if (!output_.empty() && ::poll(&ready, 1, patience) > 0 && (ready.revents & POLLOUT) != 0)
+                write_output();
+            if (!output_.empty() || !output_open_ || master_ < 0)
+                return;
+            read_output();
+            if (output_.empty())
+                return;
         }
     }
 
 private:
+    static void write_some(int descriptor, std::string& bytes) {
+        auto const count = ::write(descriptor, bytes.data(), bytes.size());
+        if (count > 0)
+            bytes.erase(0, static_cast<std::size_t>(count));
+        else if (errno != EAGAIN && errno != EINTR)
+            bytes.clear(); // nobody will take them any more
+    }
+
     int master_;
     kernel::RawMode raw_mode_;
-    std::string pending_;
+    std::string input_;  ///< read, not yet written to the terminal
+    std::string output_; ///< read, not yet written to standard output
     bool input_open_ = true;
     bool output_open_ = true;
 };
@@ -112,14 +132,17 @@ Result<int> wait_in_foreground(ForegroundProcess const& process) {
     // It may have ended before there was a descriptor to tell.
     auto status = reap_children(process.pid);
     while (!status) {
-        std::array<::pollfd, 3> events{{{signals.get(), POLLIN, 0}, copy.input(), copy.output()}};
+        std::array<::pollfd, 4> events{
+            {{signals.get(), POLLIN, 0}, copy.standard_input(), copy.standard_output(), copy.terminal()}};
         if (::poll(events.data(), events.size(), -1) < 0 && errno != EINTR)
             return fail_errno(errno, "poll");
-        if ((events[2].revents & POLLOUT) != 0)
-            copy.write_pending();
-        if ((events[2].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
-            copy.copy_output();
-        if ((events[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
+        if (events[2].revents != 0)
+            copy.write_output();
+        if ((events[3].revents & POLLOUT) != 0)
+            copy.write_input();
+        if ((events[3].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
+            copy.read_output();
+        if (events[1].revents != 0)
             copy.read_input();
         if (events[0].revents != 0)
             status = TRY(handle_signals(signals.get(), process, copy));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "perform/hooks.h"
 
-#include <csignal>
+#include <algorithm>
 #include <unistd.h>
 
 #include "kernel/file.h"
@@ -27,7 +27,9 @@ std::string output_text(int descriptor) {
         return {};
     if (text.size() > output_shown)
         text.remove_prefix(text.size() - output_shown);
-    return concat(": ", printable(text));
+    std::string line(text);
+    std::ranges::replace(line, '\n', ' ');
+    return concat(": ", line);
 }
 
 std::string exit_text(int status) {
@@ -38,19 +40,20 @@ std::string exit_text(int status) {
 
 } // namespace
 
-Result<void> run_hook(steps::HookProgram const& hook, std::string const& state, int peer) {
+Result<void> run_hook(steps::HookProgram const& hook, std::string const& folder, std::string const& state, int peer) {
     // Memory instead of pipes: a hook that does not read its input, or prints much, cannot stall us.
     auto const input = TRY(kernel::sealed_data("state", state));
     auto const output = TRY(kernel::memory_file("output"));
-    auto const child = TRY(kernel::spawn({hook.path, hook.arguments, hook.environment, input.get(), output.get()}));
+    auto const child =
+        TRY(kernel::spawn({hook.path, hook.arguments, hook.environment, folder, input.get(), output.get()}));
     auto const deadline =
         hook.timeout ? kernel::Deadline::after(std::chrono::seconds(*hook.timeout)) : kernel::Deadline::never();
     auto const ended = TRY(kernel::wait_for_exit_of_either(child.pidfd.get(), peer, deadline));
     if (ended != kernel::Ended::first) {
-        (void)kernel::pidfd_send_signal(child.pidfd.get(), SIGKILL);
-        TRY(kernel::reap(child.pidfd.get()));
+        kernel::kill_process_group(child.pid); // before it is reaped: until then the number is its own
+        TRY(kernel::kill_and_reap(child.pidfd.get()));
         if (ended == kernel::Ended::second)
-            return fail("hook ", hook.path, " was ended because the container's first process is gone");
+            return fail("hook ", hook.path, " was ended because the process that it was run for is gone");
         return fail("hook ", hook.path, " ran past specified timeout of ", *hook.timeout, ".0s");
     }
     auto const status = TRY(kernel::reap(child.pidfd.get()));
@@ -59,9 +62,9 @@ Result<void> run_hook(steps::HookProgram const& hook, std::string const& state, 
     return {};
 }
 
-Result<void> run_hooks(steps::RunHooks const& hooks, std::string const& state, int peer) {
+Result<void> run_hooks(steps::RunHooks const& hooks, std::string const& folder, std::string const& state, int peer) {
     for (std::size_t i = 0; i < hooks.hooks.size(); ++i)
-        TRY(in_context(run_hook(hooks.hooks[i], state, peer), "/hooks/", hooks.kind, "/", i));
+        TRY(in_context(run_hook(hooks.hooks[i], folder, state, peer), "/hooks/", hooks.kind, "/", i));
     return {};
 }
 
@@ -77,7 +80,9 @@ Result<void> apply(steps::RunHooks const& operation, Context& context) {
     }
     auto const state =
         state::hook_state(context.record, context.state.oci_version, context.state.annotations, operation.status, pid);
-    return run_hooks(hooks, state, context.self == steps::Actor::runtime ? context.init_pidfd.get() : -1);
+    // In the child the wire stands for the runtime: nothing comes over it now but its end.
+    auto const& peer = context.self == steps::Actor::runtime ? context.init_pidfd : context.wire;
+    return run_hooks(hooks, context.record.bundle, state, peer.get());
 }
 
 } // namespace oci::perform

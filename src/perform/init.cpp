@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <unistd.h>
+#include <utility>
 
 #include "base/defer.h"
 #include "base/names.h"
@@ -131,8 +132,9 @@ Result<kernel::ClonedProcess> clone_by_joiner(steps::StartInit const& operation,
         ::_exit(0);
     }
     theirs.close();
-    auto const report = TRY(kernel::receive_message(ours.get(), kernel::Deadline::after(std::chrono::seconds(60))));
-    TRY(kernel::reap(joiner.pidfd.get()));
+    auto const received = kernel::receive_message(ours.get(), kernel::Deadline::after(std::chrono::seconds(60)));
+    TRY(kernel::kill_and_reap(joiner.pidfd.get()));
+    auto const report = TRY(received);
     auto const pid = parse_number<pid_t>(report);
     if (!pid)
         return fail(report.empty() ? "the joining process ended unexpectedly" : report.substr(1));
@@ -154,6 +156,11 @@ void become_container_side(Context& context, kernel::Fd wire) {
 }
 
 Result<void> start_process(Context& context, auto&& clone) {
+    // The child is a copy of us, and where a pid or user namespace is joined, strangers with CAP_SYS_PTRACE see it from
+    // its birth: nothing of it may be reached through /proc/PID. An unprivileged user still has to write the id maps
+    // there.
+    if (context.host.euid == 0)
+        TRY(kernel::set_not_dumpable());
     auto [ours, theirs] = TRY(kernel::sequenced_pair());
     auto child = TRY(clone());
     if (child.pid == 0) {
@@ -194,13 +201,14 @@ Result<void> apply(steps::StartExec const& operation, Context& context) {
 
 Result<void> adopt_exec_process(Context& context, std::string const& announced) {
     auto const pid = parse_number<pid_t>(announced);
-    if (!pid)
-        return fail("the joining process sent no pid");
+    if (!pid || context.container_init == 0 || std::exchange(context.process_announced, true))
+        return fail("unexpected announcement of a process");
     auto process = TRY(kernel::pidfd_open(*pid));
     // The announcing process has run where the container may touch it: only a child of ours is believed.
     if (!kernel::is_child(process.get()))
         return fail("process ", *pid, " is not the one that was started");
-    (void)kernel::reap(context.init_pidfd.get());
+    // The outer half has nothing more to do than to end.
+    (void)kernel::kill_and_reap(context.init_pidfd.get());
     context.init_pidfd = std::move(process);
     context.state.pid = *pid;
     return {};

@@ -37,6 +37,12 @@ Result<void> apply(steps::JoinMountNamespace const& operation, Context&) {
     auto const target = TRY(kernel::openat(AT_FDCWD, operation.path, O_RDONLY));
     if (TRY(kernel::namespace_type(target.get())) != CLONE_NEWNS)
         return fail(operation.path, " is not a mount namespace");
+    // Pivoting in there would take the root away from the host.
+    for (auto const* path : {"/proc/self/ns/mnt", "/proc/1/ns/mnt"}) {
+        auto const host = kernel::openat(AT_FDCWD, path, O_RDONLY);
+        if (host && TRY(kernel::same_namespace(host->get(), target.get())))
+            return fail(operation.path, " is the mount namespace of the host");
+    }
     return kernel::setns(target.get(), CLONE_NEWNS);
 }
 

@@ -66,7 +66,7 @@ Result<void> apply_step(steps::Operation const& operation, Context& context) {
 }
 
 Error init_is_gone(Context& context) {
-    auto const status = kernel::reap(context.init_pidfd.get());
+    auto const status = kernel::kill_and_reap(context.init_pidfd.get());
     context.init_pidfd.close();
     if (!status)
         return {"the container's first process ended unexpectedly", 0};
@@ -109,7 +109,7 @@ Result<void> hand_over(Context& context) {
         TRY(await_turn_back(context, kernel::Deadline::after(turn_limit)));
         return Failure(init_is_gone(context));
     }
-    return sent;
+    return in_context(std::move(sent), "hand over to the container");
 }
 
 /// The set-up child's walk, from the step after its birth. It is born waiting for its turn.

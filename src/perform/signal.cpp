@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernel/file.h"
+#include "kernel/host.h"
 #include "kernel/process.h"
 #include "perform/cgroup_folder.h"
 
@@ -93,6 +94,9 @@ Result<void> signal_init(state::Container const& container, int signal) {
 
 Result<bool> signal_cgroup(state::Record const& record, std::string const& cgroup2_mount, int signal) {
     if (record.cgroup_path.empty() || cgroup2_mount.empty())
+        return false;
+    // After a reboot a cgroup of that name is somebody else's.
+    if (record.boot_id != TRY(kernel::boot_id()))
         return false;
     auto const cgroup = open_cgroup(cgroup2_mount, record.cgroup_path);
     if (!cgroup && is_gone(cgroup.error()))

@@ -84,16 +84,17 @@ Result<std::vector<steps::CgroupSetting>> late_settings(spec::Resources const& r
             {std::string(file), std::move(value), "memory", concat("/linux/resources/memory/", field), may_be_missing});
     };
     if (memory.reservation.value_or(0) != 0)
-        add_memory("memory.low", limit_text(*memory.reservation), "reservation", false);
+        add_memory("memory.low", limit_text(*memory.reservation), "reservation", *memory.reservation < 0);
     if (auto swap = TRY(swap_value(memory))) {
         // Without swap accounting the file is missing; then there is no swap to limit either.
         bool const is_default = *swap == "0" || *swap == "max";
         add_memory("memory.swap.max", *std::move(swap), "swap", is_default);
     }
     if (memory.limit.value_or(0) != 0)
-        add_memory("memory.max", limit_text(*memory.limit), "limit", false);
+        add_memory("memory.max", limit_text(*memory.limit), "limit", *memory.limit < 0);
     if (resources.pids_limit)
-        settings.push_back({"pids.max", limit_text(*resources.pids_limit), "pids", "/linux/resources/pids/limit"});
+        settings.push_back({"pids.max", limit_text(*resources.pids_limit), "pids", "/linux/resources/pids/limit",
+                            *resources.pids_limit < 0});
     return settings;
 }
 

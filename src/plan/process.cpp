@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <map>
+#include <sched.h>
 
 #include "plan/seccomp.h"
 #include "plan/topics.h"
@@ -22,7 +23,7 @@ std::vector<std::string> environment(spec::Process const& process, unsigned list
     return kept;
 }
 
-steps::SetUser set_user(spec::Process const& process, HostFacts const& host) {
+steps::SetUser set_user(spec::Spec const& spec, spec::Process const& process, HostFacts const& host) {
     auto const& user = process.user;
     steps::SetUser operation;
     operation.uid = user.uid;
@@ -30,7 +31,7 @@ steps::SetUser set_user(spec::Process const& process, HostFacts const& host) {
     operation.groups = user.additional_gids;
     operation.umask = user.umask.value_or(host.umask);
     // An unprivileged user may write gid_map only after setgroups was forbidden, user_namespaces(7).
-    operation.setgroups_denied = host.euid != 0;
+    operation.setgroups_denied = host.euid != 0 && spec.linux.creates(CLONE_NEWUSER);
     return operation;
 }
 
@@ -63,7 +64,7 @@ void append_identity(spec::Spec const& spec, spec::Process const& process, HostF
     };
     // Before the user changes: engines put a working directory that only root may enter into service for any user.
     finisher(steps::ChangeDirectory{process.cwd});
-    finisher(set_user(process, host));
+    finisher(set_user(spec, process, host));
     finisher(set_capabilities(process, spec.linux.seccomp && !process.no_new_privileges));
     if (process.no_new_privileges)
         finisher(steps::SetNoNewPrivileges{});

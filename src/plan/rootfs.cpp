@@ -20,6 +20,18 @@ std::size_t add_source(Rootfs& rootfs, std::string path, bool recursive) {
     return rootfs.sources.sources.size() - 1;
 }
 
+/// mount(2) takes "size=1m,mode=700" in one option too; fsconfig(2) wants each alone. Quotes and escapes keep their
+/// commas.
+void append_parameters(std::string const& option, std::vector<std::string>& parameters) {
+    if (option.find_first_of("\"\\") != std::string::npos) {
+        parameters.push_back(option);
+        return;
+    }
+    for (auto const part : split(option, ','))
+        if (!part.empty())
+            parameters.emplace_back(part);
+}
+
 Result<steps::Operation> plan_mount(spec::Spec const& spec, spec::Mount const& mount, std::string const& bundle,
                                     std::string const& cgroup, Rootfs& rootfs) {
     auto target = mount_target(mount);
@@ -30,14 +42,22 @@ Result<steps::Operation> plan_mount(spec::Spec const& spec, spec::Mount const& m
         auto const index = add_source(rootfs, path, mount.recursive);
         return steps::BindMount{std::move(target), index, std::move(path)};
     }
-    if (mount.type == "cgroup" || mount.type == "cgroup2")
-        return steps::MountCgroup{std::move(target), spec.linux.find(CLONE_NEWCGROUP) != nullptr, cgroup};
+    if (mount.type == "cgroup" || mount.type == "cgroup2") {
+        bool const has_namespace = spec.linux.find(CLONE_NEWCGROUP) != nullptr;
+        if (!has_namespace) {
+            // The host's hierarchy shows through: never writable (CVE-2023-25809).
+            target.set |= MOUNT_ATTR_RDONLY;
+            target.clear &= ~static_cast<std::uint64_t>(MOUNT_ATTR_RDONLY);
+        }
+        return steps::MountCgroup{std::move(target), has_namespace, cgroup};
+    }
 
     steps::MountFilesystem operation;
     operation.type = mount.type;
     operation.source = mount.source;
     operation.parameters = mount.superblock_flags;
-    operation.parameters.insert(operation.parameters.end(), mount.data.begin(), mount.data.end());
+    for (auto const& option : mount.data)
+        append_parameters(option, operation.parameters);
     operation.copy_up = mount.copy_up;
     operation.plain_directory = mount.type == "proc" || mount.type == "sysfs";
     // Folders, links and nodes are still made in a tmpfs that is asked for read-only.
@@ -50,7 +70,12 @@ Result<steps::Operation> plan_mount(spec::Spec const& spec, spec::Mount const& m
 }
 
 /// config-linux.md#default-devices.
-constexpr std::array<std::tuple<std::string_view, std::uint32_t, std::uint32_t>, 6> default_devices{{
+struct DefaultDevice {
+    std::string_view path;
+    std::uint32_t major;
+    std::uint32_t minor;
+};
+constexpr std::array<DefaultDevice, 6> default_devices{{
     {"/dev/null", 1, 3},
     {"/dev/zero", 1, 5},
     {"/dev/full", 1, 7},
@@ -83,10 +108,10 @@ char type_letter(spec::DeviceType type) {
 
 std::vector<steps::DeviceNode> device_nodes(spec::Spec const& spec) {
     std::vector<steps::DeviceNode> nodes;
-    for (auto const& [path, major, minor] : default_devices) {
-        auto const same_path = [&](spec::Device const& device) { return device.path == path; };
+    for (auto const& device : default_devices) {
+        auto const same_path = [&](spec::Device const& listed) { return clean_path(listed.path) == device.path; };
         if (std::ranges::none_of(spec.linux.devices, same_path))
-            nodes.push_back({std::string(path), 'c', major, minor, 0666, 0, 0});
+            nodes.push_back({std::string(device.path), 'c', device.major, device.minor, 0666, 0, 0});
     }
     for (auto const& device : spec.linux.devices)
         nodes.push_back({clean_path(device.path), type_letter(device.type), static_cast<std::uint32_t>(device.major),

@@ -37,7 +37,7 @@ std::uint64_t build_propagation(spec::Spec const& spec);
 // ---- process.cpp
 /// Environment with the last of equal names only, plus LISTEN_FDS and LISTEN_PID for socket activation.
 std::vector<std::string> environment(spec::Process const& process, unsigned listen_fds);
-steps::SetUser set_user(spec::Process const& process, HostFacts const& host);
+steps::SetUser set_user(spec::Spec const& spec, spec::Process const& process, HostFacts const& host);
 steps::SetCapabilities set_capabilities(spec::Process const& process, bool keep_for_seccomp);
 std::vector<steps::ResourceLimitSetting> resource_limits(spec::Process const& process);
 /// Those of `limits` whose hard limit is above the runtime's own.

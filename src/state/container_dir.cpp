@@ -215,6 +215,19 @@ bool ContainerDir::is_locked_by_other() const {
     return !locked && locked.error().errno_value == EWOULDBLOCK;
 }
 
+Result<void> ContainerDir::unlock() {
+    locked_ = false;
+    return kernel::flock(get(), LOCK_UN);
+}
+
+Result<bool> ContainerDir::lock_again(kernel::Deadline deadline) {
+    TRY(wait_for_lock(get(), deadline));
+    locked_ = true;
+    auto const ours = TRY(kernel::fstat(get()));
+    auto const named = kernel::fstatat(root_.get(), id_, AT_SYMLINK_NOFOLLOW);
+    return named && named->st_dev == ours.st_dev && named->st_ino == ours.st_ino;
+}
+
 Result<void> ContainerDir::write_record(Record const& record) {
     return in_context(kernel::write_file_atomically(get(), record_name, to_json(record), 0600), path());
 }

@@ -573,7 +573,7 @@ TEST_F(FinisherGate, KillsAHookThatTakesTooLong) {
     auto const starter = start();
     auto const failure = hear(starter.get());
     ASSERT_TRUE(failure);
-    EXPECT_TRUE(failure->text.ends_with("hook /bin/sleep: ran past its timeout of 1s")) << failure->text;
+    EXPECT_TRUE(failure->text.ends_with("hook /bin/sleep ran past specified timeout of 1.0s")) << failure->text;
     EXPECT_EQ(running_->status(), 1);
 }
 

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the container tests. After every test the host must be as it was before: see `nothing_left`."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+
+import pytest
+
+import harness
+
+
+def pytest_configure(config):
+    # Started by run.sh, which makes the surroundings; without them the tests would change the host.
+    if os.geteuid() != 0 or not pathlib.Path("/sys/fs/cgroup/init/cgroup.procs").exists():
+        raise pytest.UsageError("start these tests with 'sudo tests/containers/run.sh'")
+    if not os.access(harness.PROGRAM, os.X_OK):
+        raise pytest.UsageError(f"no program at {harness.PROGRAM}: build it, or set OCI_RUN")
+    harness.become_subreaper()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """In CI a skip is a failure, unless the kernel is the reason."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.skipped and os.environ.get("CI") == "true" and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2]
+        if "kernel:" not in reason:
+            report.outcome = "failed"
+            report.longrepr = f"skipped in CI: {reason}"
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The reason of each skip, and the counts as tests/run.sh reads them."""
+    count = lambda *outcomes: sum(len(terminalreporter.stats.get(outcome, [])) for outcome in outcomes)
+    for report in terminalreporter.stats.get("skipped", []):
+        terminalreporter.write_line(f"skipped: {report.nodeid}: {report.longrepr[2]}")
+    terminalreporter.write_line(
+        f"{count('passed')} passed, {count('failed', 'error')} failed, {count('skipped')} skipped")
+
+
+@pytest.fixture(scope="session")
+def session():
+    # A tmpfs that run.sh has mounted; it goes with our private mount namespace.
+    return harness.Session(os.environ["OCI_RUN_TESTS_FOLDER"])
+
+
+@pytest.fixture(scope="session")
+def surroundings(session):
+    return harness.Surroundings(session.folder / "state")
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(surroundings):
+    """First set up, so last torn down."""
+    yield
+    surroundings.check()
+
+
+@pytest.fixture
+def oci(session, nothing_left):
+    program = harness.Oci(session.folder)
+    yield program
+    program.delete_all()
+
+
+@pytest.fixture
+def new_bundle(session, nothing_left):
+    """Makes bundles; their folders are removed afterwards, which fails while anything is mounted there."""
+    bundles = []
+
+    def make():
+        bundles.append(session.bundle())
+        return bundles[-1]
+
+    yield make
+    for bundle in bundles:
+        shutil.rmtree(bundle.path)
+
+
+@pytest.fixture
+def bundle(new_bundle):
+    return new_bundle()
+
+
+@pytest.fixture
+def holder(nothing_left):
+    """Makes processes that hold namespaces: holder("--net")."""
+    holders = []
+
+    def make(*options):
+        holders.append(harness.Holder(*options))
+        return holders[-1]
+
+    yield make
+    for one in holders:
+        one.close()
+
+
+@pytest.fixture
+def host_mount(nothing_left):
+    """Mounts on the host's side and unmounts afterwards: host_mount("-t", "tmpfs", "none", path)."""
+    targets = []
+
+    def mount(*args):
+        subprocess.run(["mount", *map(str, args)], check=True)
+        targets.append(str(args[-1]))
+
+    yield mount
+    for target in reversed(targets):
+        subprocess.run(["umount", "--recursive", target], check=True)
