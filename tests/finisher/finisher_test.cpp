@@ -515,7 +515,7 @@ TEST_F(FinisherGate, OpensOnlyForStart) {
     say(other->get(), MessageKind::warning); // anything else does not open
     EXPECT_TRUE(running_->is_silent_for(100));
     auto const starter = start();
-    EXPECT_FALSE(hear(starter.get())); // end of file: it runs
+    EXPECT_FALSE(hear_at_gate(starter.get())); // end of file: it runs
     EXPECT_EQ(running_->output(), "started\n");
     EXPECT_EQ(running_->status(), 0);
     auto const late = connect();
@@ -532,7 +532,7 @@ TEST_F(FinisherGate, StartCountsEvenIfItsSenderIsGone) {
 TEST_F(FinisherGate, ReportsFailuresToWhoStarted) {
     wait_at_gate(gate_plan({hooks({"/bin/sh", "-c", "exit 3"})}, execute({"true"})));
     auto const starter = start();
-    auto const failure = hear(starter.get());
+    auto const failure = hear_at_gate(starter.get());
     ASSERT_TRUE(failure);
     EXPECT_EQ(failure->kind, MessageKind::failed);
     EXPECT_EQ(failure->text, "run startContainer hook /bin/sh: hook /bin/sh: exit status 3");
@@ -563,15 +563,16 @@ TEST_F(FinisherGate, GivesStateAndEnvironmentToHooks) {
             close->preserved = 1;
     wait_at_gate(plan, state, options);
     auto const starter = start();
-    auto const failure = hear(starter.get());
+    auto const failure = hear_at_gate(starter.get());
     EXPECT_FALSE(failure) << failure->text;
+    EXPECT_EQ(running_->status(), 0);
     EXPECT_EQ(running_->output(), "a-/process 300000\n0\n1\n2\n3\n-/hook ss\nprogram\n");
 }
 
 TEST_F(FinisherGate, KillsAHookThatTakesTooLong) {
     wait_at_gate(gate_plan({hooks({"/bin/sleep", "100"}, 1)}, execute({"true"})));
     auto const starter = start();
-    auto const failure = hear(starter.get());
+    auto const failure = hear_at_gate(starter.get());
     ASSERT_TRUE(failure);
     EXPECT_TRUE(failure->text.ends_with("hook /bin/sleep ran past specified timeout of 1.0s")) << failure->text;
     EXPECT_EQ(running_->status(), 1);
@@ -589,7 +590,7 @@ TEST_F(FinisherGate, TellsHowAHookFailed) {
         listen_again();
         wait_at_gate(gate_plan({hooks(arguments)}, execute({"true"})));
         auto const starter = start();
-        auto const failure = hear(starter.get());
+        auto const failure = hear_at_gate(starter.get());
         ASSERT_TRUE(failure);
         EXPECT_TRUE(failure->text.ends_with(end)) << failure->text;
         EXPECT_EQ(failure->errno_value, errno_value);

@@ -87,6 +87,14 @@ inline std::optional<Heard> hear(int socket) {
     return Heard{static_cast<MessageKind>(header.kind), header.errno_value, message->substr(sizeof header)};
 }
 
+/// The same at the gate, where the finisher's last word before execve(2) is `turn`.
+inline std::optional<Heard> hear_at_gate(int socket) {
+    auto message = hear(socket);
+    if (message && message->kind == MessageKind::turn)
+        message = hear(socket);
+    return message;
+}
+
 struct StartOptions {
     int gate = -1;
     int request = -1; ///< instead of sealed memory with the request
