@@ -23,6 +23,7 @@ struct OpenProcfs {
 struct MountSource {
     std::string path; ///< on the host, absolute
     bool recursive = true;
+    std::string pointer = {}; ///< "/mounts/3/source", for errors; "" for devices
     bool operator==(MountSource const&) const = default;
 };
 
@@ -48,6 +49,7 @@ struct MountTarget {
     std::uint64_t recursive_set = 0;
     std::uint64_t recursive_clear = 0;
     std::vector<std::uint64_t> propagation; ///< MS_* with MS_REC, one call each, in order
+    std::string pointer = {};               ///< "/mounts/3", for errors
     bool operator==(MountTarget const&) const = default;
 };
 

@@ -159,9 +159,9 @@ Result<kernel::Fd> open_devpts(int dev) {
     if (!devpts && (devpts.error().errno_value == ELOOP || devpts.error().errno_value == ENOTDIR))
         return fail("/dev/pts must be an ordinary directory");
     if (!devpts)
-        return devpts;
+        return in_context(std::move(devpts), "/process/terminal: /dev/pts");
     if (TRY(kernel::filesystem_type(devpts->get())) != DEVPTS_SUPER_MAGIC)
-        return fail("/dev/pts is not a devpts: a terminal needs one among the mounts");
+        return fail("/process/terminal: /dev/pts is not a devpts: a terminal needs one among the mounts");
     return devpts;
 }
 

@@ -49,6 +49,14 @@ concept Applicable = requires(Operation const& operation, Context& context) {
     apply(operation, context);
 };
 
+/// The one place in config.json that asks for the operation, where there is one: "/mounts/3: ".
+template <typename Operation>
+std::string pointer_of(Operation const& operation) {
+    if constexpr (requires { operation.target.pointer; })
+        return concat(operation.target.pointer, ": ");
+    return {};
+}
+
 Result<void> apply_step(steps::Operation const& operation, Context& context) {
     if (log_enabled(LogLevel::debug))
         log_debug(concat(steps::actor_name(context.self), ": ", steps::describe(operation)));
@@ -60,8 +68,10 @@ Result<void> apply_step(steps::Operation const& operation, Context& context) {
                 return fail("is the finisher's");
         },
         operation);
-    if (!result)
-        result.error().message = concat(steps::describe(operation), ": ", result.error().message);
+    if (!result) {
+        auto const pointer = std::visit([](auto const& it) { return pointer_of(it); }, operation);
+        result.error().message = concat(steps::describe(operation), ": ", pointer, result.error().message);
+    }
     return result;
 }
 

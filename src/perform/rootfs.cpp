@@ -106,6 +106,8 @@ Result<void> apply(steps::OpenMountSources const& operation, Context& context) {
         auto tree = kernel::clone_tree(AT_FDCWD, source.path, source.recursive ? AT_RECURSIVE : 0);
         if (!tree && tree.error().errno_value == EINVAL && !source.recursive)
             tree.error().message += " (in a user namespace a folder with locked mounts in it needs rbind)";
+        if (!tree && !source.pointer.empty())
+            tree.error().message = concat(source.pointer, ": ", tree.error().message);
         context.sources.push_back(TRY(std::move(tree)));
     }
     return {};

@@ -151,7 +151,7 @@ void append_commit(Builder& builder, Cgroup cgroup, CreateRequest const& request
 
 Result<steps::Plan> make_create_plan(spec::Spec const& spec, HostFacts const& host, CreateRequest const& request) {
     auto cgroup = TRY(plan_cgroup(spec, host, request));
-    auto rootfs = TRY(plan_rootfs(spec, host, request.bundle, cgroup.path));
+    auto rootfs = plan_rootfs(spec, host, request.bundle, cgroup.path);
     auto finish_readonly = std::move(rootfs.finish_readonly);
 
     Builder builder;

@@ -10,13 +10,14 @@ namespace oci::plan {
 
 namespace {
 
-steps::MountTarget mount_target(spec::Mount const& mount) {
-    return {mount.destination, mount.set, mount.clear, mount.recursive_set, mount.recursive_clear, mount.propagation};
+steps::MountTarget mount_target(spec::Mount const& mount, std::string const& pointer) {
+    return {mount.destination,     mount.set,         mount.clear, mount.recursive_set,
+            mount.recursive_clear, mount.propagation, pointer};
 }
 
 /// Host side of the list of detached trees; returns the index of `path` in it.
-std::size_t add_source(Rootfs& rootfs, std::string path, bool recursive) {
-    rootfs.sources.sources.push_back({std::move(path), recursive});
+std::size_t add_source(Rootfs& rootfs, std::string path, bool recursive, std::string pointer) {
+    rootfs.sources.sources.push_back({std::move(path), recursive, std::move(pointer)});
     return rootfs.sources.sources.size() - 1;
 }
 
@@ -32,15 +33,17 @@ void append_parameters(std::string const& option, std::vector<std::string>& para
             parameters.emplace_back(part);
 }
 
-Result<steps::Operation> plan_mount(spec::Spec const& spec, spec::Mount const& mount, std::string const& bundle,
-                                    std::string const& cgroup, Rootfs& rootfs) {
-    auto target = mount_target(mount);
+steps::Operation plan_mount(spec::Spec const& spec, std::size_t index, std::string const& bundle,
+                            std::string const& cgroup, Rootfs& rootfs) {
+    auto const& mount = spec.mounts[index];
+    auto const pointer = concat("/mounts/", index);
+    auto target = mount_target(mount, pointer);
     if (mount.remount)
         return steps::Remount{std::move(target)};
     if (mount.bind) {
         auto path = absolute_path(bundle, mount.source);
-        auto const index = add_source(rootfs, path, mount.recursive);
-        return steps::BindMount{std::move(target), index, std::move(path)};
+        auto const source = add_source(rootfs, path, mount.recursive, pointer + "/source");
+        return steps::BindMount{std::move(target), source, std::move(path)};
     }
     if (mount.type == "cgroup" || mount.type == "cgroup2") {
         bool const has_namespace = spec.linux.find(CLONE_NEWCGROUP) != nullptr;
@@ -130,7 +133,7 @@ void plan_devices(spec::Spec const& spec, HostFacts const& host, Rootfs& rootfs)
     for (auto& node : device_nodes(spec))
         (may_not_make && node.type != 'p' ? bound : made).nodes.push_back(std::move(node));
     for (auto const& node : bound.nodes)
-        add_source(rootfs, node.path, false);
+        add_source(rootfs, node.path, false, {});
     if (!made.nodes.empty())
         rootfs.devices.emplace_back(std::move(made));
     if (!bound.nodes.empty())
@@ -143,12 +146,11 @@ void plan_devices(spec::Spec const& spec, HostFacts const& host, Rootfs& rootfs)
 
 } // namespace
 
-Result<Rootfs> plan_rootfs(spec::Spec const& spec, HostFacts const& host, std::string const& bundle,
-                           std::string const& cgroup) {
+Rootfs plan_rootfs(spec::Spec const& spec, HostFacts const& host, std::string const& bundle,
+                   std::string const& cgroup) {
     Rootfs rootfs;
     for (std::size_t i = 0; i < spec.mounts.size(); ++i)
-        rootfs.mounts.push_back(
-            TRY(in_context(plan_mount(spec, spec.mounts[i], bundle, cgroup, rootfs), "/mounts/", i)));
+        rootfs.mounts.push_back(plan_mount(spec, i, bundle, cgroup, rootfs));
     plan_devices(spec, host, rootfs);
     return rootfs;
 }

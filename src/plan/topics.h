@@ -28,8 +28,7 @@ struct Rootfs {
     std::vector<steps::Operation> devices; ///< nodes and links; empty when /dev is a bind mount
     std::vector<std::string> finish_readonly;
 };
-Result<Rootfs> plan_rootfs(spec::Spec const& spec, HostFacts const& host, std::string const& bundle,
-                           std::string const& cgroup);
+Rootfs plan_rootfs(spec::Spec const& spec, HostFacts const& host, std::string const& bundle, std::string const& cgroup);
 /// Of all mounts while the container is built: slave, so that nothing reaches the host, or what rootfsPropagation
 /// needs.
 std::uint64_t build_propagation(spec::Spec const& spec);

@@ -94,6 +94,22 @@ std::map<std::string, std::string> read_annotations(Node const& node) {
     return annotations;
 }
 
+bool is_mapped(std::uint32_t id, std::vector<IdMapping> const& mappings) {
+    return std::any_of(mappings.begin(), mappings.end(), [&](IdMapping const& mapping) {
+        return id >= mapping.container_id && id - mapping.container_id < mapping.size;
+    });
+}
+
+/// In a new user namespace a process can only become somebody who is mapped (setresuid(2), EINVAL).
+void check_mapped_user(Node const& node, User const& user, Linux const& linux) {
+    if (!linux.creates(CLONE_NEWUSER) || linux.uid_mappings.empty() || linux.gid_mappings.empty())
+        return;
+    if (!is_mapped(user.uid, linux.uid_mappings))
+        node["uid"].problem("must be mapped by /linux/uidMappings, ", user.uid, " is not");
+    if (!is_mapped(user.gid, linux.gid_mappings))
+        node["gid"].problem("must be mapped by /linux/gidMappings, ", user.gid, " is not");
+}
+
 void read_spec(Node const& root, Spec& spec) {
     spec.oci_version = read_version(root["ociVersion"].in("config.md#specification-version"));
     if (auto const process = root["process"].in("config.md#process"); process.present())
@@ -104,6 +120,8 @@ void read_spec(Node const& root, Spec& spec) {
     spec.annotations = read_annotations(root["annotations"].in("config.md#annotations"));
     auto const linux = root["linux"].in("config-linux.md#linux-container-configuration");
     read_linux(linux, spec.linux);
+    if (spec.process)
+        check_mapped_user(root["process"]["user"].in("config.md#user"), spec.process->user, spec.linux);
     spec.hostname = read_uts_name(root["hostname"].in("config.md#hostname"), spec.linux);
     spec.domainname = read_uts_name(root["domainname"].in("config.md#domainname"), spec.linux);
     spec.linux.sysctl = read_sysctl(linux["sysctl"].in("config-linux.md#sysctl"), spec);

@@ -287,3 +287,29 @@ def test_error_in_the_log_is_the_error_on_the_screen(oci, bundle):
     log = bundle.path / "log"
     completed = oci("--log", log, "--log-format", "json", "create", "--bundle", bundle.write(), "bad")
     assert completed.rc == 1 and json.loads(log.read_text())["msg"] == completed.err.strip()
+
+
+# ---- what only the kernel can refuse still names its place
+
+def test_missing_bind_source(oci, bundle):
+    bundle.bind("/no/such/source", "/mnt")
+    place = f"/mounts/{len(bundle.config['mounts']) - 1}/source"
+    oci("create", "--bundle", bundle.write(), oci.new_id()).failed(place, "no such file or directory")
+
+
+def test_refused_option_of_a_file_system(oci, bundle):
+    bundle.mount("/mnt", "tmpfs", "tmpfs", ["size=banana"])
+    place = f"/mounts/{len(bundle.config['mounts']) - 1}: "
+    oci("create", "--bundle", bundle.write(), oci.new_id()).failed(place, "size")
+
+
+def test_user_who_is_not_mapped(oci, bundle):
+    bundle.user_namespace(size=10)
+    bundle.process["user"]["uid"] = 10
+    oci("create", "--bundle", bundle.write(), oci.new_id()).failed("/process/user/uid", "must be mapped")
+
+
+def test_terminal_without_devpts(oci, bundle, tmp_path):
+    bundle.without_mount("/dev/pts")
+    bundle.process["terminal"] = True
+    oci("run", "--bundle", bundle.write(), oci.new_id()).failed("/process/terminal", "/dev/pts")

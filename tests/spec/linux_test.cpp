@@ -94,7 +94,9 @@ INSTANTIATE_TEST_SUITE_P(
         bad_mapping(R"([{"containerID": 0, "hostID": 0, "size": 0}])", "/0/size", "from 1 to 4294967295, is 0"),
         bad_mapping(R"([{"containerID": 0, "hostID": 4294967295, "size": 1}])", "/0",
                     "must not go beyond the id 4294967294"),
-        bad_mapping(R"([{"containerID": 4294967290, "hostID": 0, "size": 6}])", "/0", "must not go beyond"),
+        bad_mapping(
+            R"([{"containerID": 0, "hostID": 9, "size": 1}, {"containerID": 4294967290, "hostID": 0, "size": 6}])",
+            "/1", "must not go beyond"),
         bad_mapping(R"([{"containerID": 0, "hostID": 0, "size": 5}, {"containerID": 4, "hostID": 9, "size": 1}])", "/1",
                     "must not overlap another mapping"),
         bad_mapping(R"([{"containerID": 7, "hostID": 9, "size": 1}, {"containerID": 0, "hostID": 0, "size": 7},
