@@ -27,6 +27,8 @@ std::string_view rlimit_name(int resource);
 std::optional<std::uint64_t> namespace_flag(std::string_view name);
 std::string_view namespace_name(std::uint64_t flag);
 std::span<std::string_view const> namespace_names();
+/// Its file below /proc/PID/ns/, namespaces(7): "net" and "mnt" have short names there.
+std::string_view namespace_file(std::uint64_t flag);
 
 /// MOUNT_ATTR_* as option names: "ro,nosuid,noexec"; "" for none.
 std::string mount_attribute_names(std::uint64_t attributes);

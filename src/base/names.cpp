@@ -212,6 +212,14 @@ std::string_view namespace_name(std::uint64_t flag) {
     return name_of(namespaces, flag);
 }
 
+std::string_view namespace_file(std::uint64_t flag) {
+    if (flag == CLONE_NEWNET)
+        return "net";
+    if (flag == CLONE_NEWNS)
+        return "mnt";
+    return namespace_name(flag);
+}
+
 std::span<std::string_view const> namespace_names() {
     return namespace_name_list;
 }

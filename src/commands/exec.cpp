@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <fcntl.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include "base/names.h"
@@ -9,6 +8,7 @@
 #include "commands/lifecycle.h"
 #include "kernel/file.h"
 #include "kernel/process.h"
+#include "perform/cgroup_folder.h"
 #include "perform/foreground.h"
 #include "perform/perform.h"
 
@@ -20,18 +20,6 @@ struct OpenNamespace {
     std::uint64_t type = 0;
     kernel::Fd descriptor;
 };
-
-/// The file below /proc/PID/ns/ of a namespace type.
-std::string_view namespace_file(std::uint64_t type) {
-    switch (type) {
-    case CLONE_NEWNET:
-        return "net";
-    case CLONE_NEWNS:
-        return "mnt";
-    default:
-        return namespace_name(type);
-    }
-}
 
 /// The namespaces in which init differs from us.
 Result<std::vector<OpenNamespace>> namespaces_of(pid_t init) {
@@ -80,8 +68,7 @@ Result<perform::Context> make_context(state::Container container, HostFacts cons
     context.state = *std::move(container.state);
     context.container_init = context.state.pid;
     if (!context.record.cgroup_path.empty())
-        context.cgroup =
-            TRY(kernel::openat(AT_FDCWD, host.cgroup2_mount + context.record.cgroup_path, O_RDONLY | O_DIRECTORY));
+        context.cgroup = TRY(perform::open_cgroup(host.cgroup2_mount, context.record.cgroup_path));
     return context;
 }
 

@@ -26,13 +26,8 @@ struct Namespace {
     kernel::Fd descriptor;
 };
 
-/// "/proc/self/ns/..." name of a type; pid and time have one for the children of the process.
 std::string own_namespace(std::uint64_t type) {
-    if (type == CLONE_NEWNET)
-        return "/proc/self/ns/net";
-    if (type == CLONE_NEWNS)
-        return "/proc/self/ns/mnt";
-    return concat("/proc/self/ns/", namespace_name(type));
+    return concat("/proc/self/ns/", namespace_file(type));
 }
 
 Result<std::vector<Namespace>> open_joined(std::vector<steps::JoinedNamespace> const& joined) {
