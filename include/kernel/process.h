@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -47,10 +48,9 @@ Result<void> pidfd_send_signal(int pidfd, int signal);
 Result<std::uint64_t> start_time(pid_t pid);
 /// Whether the process exits before the deadline (poll(2) on its pidfd).
 Result<bool> wait_for_exit(int pidfd, Deadline deadline);
-enum class Ended { none, first, second };
-/// Which of two processes exits before the deadline; the first, if both do. `second` may be -1: never, or a socket
-/// whose other end the process holds.
-Result<Ended> wait_for_exit_of_either(int first, int second, Deadline deadline);
+/// The index of the first descriptor that is ready to be read (a pidfd: exited; a socket: message or end of file; a
+/// signalfd: a signal), or nullopt when the deadline passes. Negative ones are left out.
+Result<std::optional<std::size_t>> wait_for_any(std::span<int const> descriptors, Deadline deadline);
 /// Reaps a child by pidfd: its exit code, or 128 + signal.
 Result<int> reap(int pidfd);
 

@@ -2,7 +2,6 @@
 #include "kernel/process.h"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <climits>
 #include <csignal>
@@ -127,16 +126,19 @@ Result<bool> wait_for_exit(int pidfd, Deadline deadline) {
     }
 }
 
-Result<Ended> wait_for_exit_of_either(int first, int second, Deadline deadline) {
-    std::array<pollfd, 2> waited{{{first, POLLIN, 0}, {second, POLLIN, 0}}};
+Result<std::optional<std::size_t>> wait_for_any(std::span<int const> descriptors, Deadline deadline) {
+    std::vector<pollfd> waited;
+    for (int const descriptor : descriptors)
+        waited.push_back({descriptor, POLLIN, 0});
     while (true) {
         int const ready = ::poll(waited.data(), waited.size(), deadline.poll_timeout());
         if (ready == 0)
-            return Ended::none;
-        if (ready > 0)
-            return waited[0].revents != 0 ? Ended::first : Ended::second;
-        if (errno != EINTR)
-            return fail_errno(errno, "poll pidfd");
+            return std::nullopt;
+        for (std::size_t i = 0; ready > 0 && i < waited.size(); ++i)
+            if (waited[i].revents != 0)
+                return i;
+        if (ready < 0 && errno != EINTR)
+            return fail_errno(errno, "poll");
     }
 }
 

@@ -2,10 +2,13 @@
 #include "perform/hooks.h"
 
 #include <algorithm>
+#include <array>
+#include <csignal>
 #include <unistd.h>
 
 #include "kernel/file.h"
 #include "kernel/sealed.h"
+#include "kernel/signals.h"
 #include "kernel/spawn.h"
 #include "perform/operations.h"
 #include "state/status.h"
@@ -38,6 +41,43 @@ std::string exit_text(int status) {
     return concat("exit status ", status);
 }
 
+constexpr std::array ending_signals{SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+
+enum class HookEnd { exited, timed_out, peer_gone, interrupted };
+
+Result<HookEnd> wait_for_hook(int hook, int peer, kernel::Deadline deadline) {
+    // Where signals are blocked (create, run) they are looked at here: a hook without timeout must not hold up who
+    // gives up.
+    auto const signals = TRY(kernel::signal_descriptor());
+    while (true) {
+        std::array const sources{hook, peer, signals.get()};
+        auto const ready = TRY(kernel::wait_for_any(sources, deadline));
+        if (!ready)
+            return HookEnd::timed_out;
+        if (*ready == 0)
+            return HookEnd::exited;
+        if (*ready == 1)
+            return HookEnd::peer_gone;
+        auto const signal = TRY(kernel::next_signal(signals.get()));
+        if (signal && std::ranges::find(ending_signals, *signal) != ending_signals.end())
+            return HookEnd::interrupted;
+    }
+}
+
+std::string end_text(HookEnd end, steps::HookProgram const& hook) {
+    switch (end) {
+    case HookEnd::exited:
+        return "";
+    case HookEnd::timed_out:
+        return concat(" ran past specified timeout of ", hook.timeout.value_or(0), ".0s");
+    case HookEnd::peer_gone:
+        return " was ended because the process that it was run for is gone";
+    case HookEnd::interrupted:
+        return " was interrupted by a signal to oci-run";
+    }
+    return "";
+}
+
 } // namespace
 
 Result<void> run_hook(steps::HookProgram const& hook, std::string const& folder, std::string const& state, int peer) {
@@ -48,13 +88,11 @@ Result<void> run_hook(steps::HookProgram const& hook, std::string const& folder,
         TRY(kernel::spawn({hook.path, hook.arguments, hook.environment, folder, input.get(), output.get()}));
     auto const deadline =
         hook.timeout ? kernel::Deadline::after(std::chrono::seconds(*hook.timeout)) : kernel::Deadline::never();
-    auto const ended = TRY(kernel::wait_for_exit_of_either(child.pidfd.get(), peer, deadline));
-    if (ended != kernel::Ended::first) {
+    auto const end = TRY(wait_for_hook(child.pidfd.get(), peer, deadline));
+    if (end != HookEnd::exited) {
         kernel::kill_process_group(child.pid); // before it is reaped: until then the number is its own
         TRY(kernel::kill_and_reap(child.pidfd.get()));
-        if (ended == kernel::Ended::second)
-            return fail("hook ", hook.path, " was ended because the process that it was run for is gone");
-        return fail("hook ", hook.path, " ran past specified timeout of ", *hook.timeout, ".0s");
+        return fail("hook ", hook.path, end_text(end, hook));
     }
     auto const status = TRY(kernel::reap(child.pidfd.get()));
     if (status != 0)

@@ -159,3 +159,16 @@ def test_delete_spares_strangers_in_the_cgroup(oci, bundle):
         stranger.kill()
         stranger.wait()
     container.delete()
+
+
+def test_create_that_is_told_to_end_while_a_hook_hangs(oci, bundle):
+    bundle.hook("createRuntime", "/bin/sleep", "77704")
+    id = oci.new_id()
+    process = oci.popen("create", "--bundle", bundle.sh("true").write(), id, stderr=subprocess.PIPE)
+    wait_for(lambda: alive("77704"))
+    process.terminate()
+    assert process.wait(DEADLINE) == 1
+    assert b"interrupted by a signal" in process.stderr.read()
+    process.stderr.close()
+    assert not (CGROUPS / id).exists() and not (oci.state_root / id).exists()
+    wait_for(lambda: not alive("77704"))
