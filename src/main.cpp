@@ -40,10 +40,12 @@ struct Entry {
 };
 
 constexpr Entry table[] = {
-    {"create", run_create},     {"start", run_start},   {"run", run_run},     {"exec", run_exec},
-    {"kill", run_kill},         {"delete", run_delete}, {"state", run_state}, {"list", run_list},
-    {"spec", run_spec},         {"plan", run_plan},     {"help", run_help},   {"features", run_features},
-    {"validate", run_validate},
+    {"create", run_create}, {"start", run_start},       {"run", run_run},
+    {"exec", run_exec},     {"kill", run_kill},         {"delete", run_delete},
+    {"pause", run_pause},   {"resume", run_resume},     {"ps", run_ps},
+    {"events", run_events}, {"update", run_update},     {"state", run_state},
+    {"list", run_list},     {"spec", run_spec},         {"features", run_features},
+    {"plan", run_plan},     {"validate", run_validate}, {"help", run_help},
 };
 
 /// Descriptors 0, 1 and 2 are always something: otherwise the next file that is opened becomes somebody's standard

@@ -1,13 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages that the build and the tests need; what is there already costs nothing.
-# usage: tests/packages.sh build|container|tests...
+# usage: tests/packages.sh build|container|tests|vm...
 set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config git nlohmann-json3-dev libseccomp-dev libcap-dev libexpected-dev musl-tools)
 # What the demonstration and the container tests put into a container.
 container=(busybox-static util-linux)
-tests=(libgtest-dev clang clang-format clang-tidy shellcheck binutils jq python3 python3-pytest man-db)
+tests=(libgtest-dev clang clang-format clang-tidy shellcheck binutils jq python3 python3-pytest man-db
+    uidmap util-linux procps)
+# The virtual machine, and what its systemd needs: its root is this machine's.
+vm=(qemu-system-x86 busybox-static kmod cpio xz-utils zstd iproute2 systemd dbus dbus-user-session libpam-systemd
+    uidmap containernetworking-plugins slirp4netns jq runc procps)
 
 declare -A wanted
 for list in "$@"; do
@@ -15,8 +19,9 @@ for list in "$@"; do
     build) for package in "${build[@]}"; do wanted[$package]=1; done ;;
     container) for package in "${container[@]}"; do wanted[$package]=1; done ;;
     tests) for package in "${tests[@]}"; do wanted[$package]=1; done ;;
+    vm) for package in "${vm[@]}"; do wanted[$package]=1; done ;;
     *)
-        echo "packages.sh: no list named '$list' (build, container, tests)" >&2
+        echo "packages.sh: no list named '$list' (build, container, tests, vm)" >&2
         exit 1
         ;;
     esac

@@ -7,11 +7,13 @@
 #   lint         layers, format, warnings of both compilers, clang-tidy, the shipped binary, the man page
 #   containers   real containers, with the release build
 #   asan         the same with AddressSanitizer and UndefinedBehaviorSanitizer
+#   vm           containers with limits, and from scratch, in a virtual machine with every controller
+#   systemd      the systemd driver and rootless containers, in a virtual machine with systemd
 # --full: the unit tests, too, with sanitizers. Without GROUP: all of them.
 set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$repository"
-groups=(unit plans lint containers asan)
+groups=(unit plans lint containers asan vm systemd)
 
 build() { # PRESET [TARGET...]
     local preset=$1
@@ -63,6 +65,22 @@ group_asan() {
     build asan oci-run
     OCI_RUN=build/asan/oci-run tests/containers/run.sh --quiet
 }
+# What needs controllers, and where this kernel differs from a newer one.
+group_vm() {
+    build release
+    OCI_RUN=$repository/build/release/oci-run tests/vm/run.sh tests/vm/nothing_left.sh \
+        tests/containers/run.sh --quiet --capture=no limits from_scratch rootless/test_delegation.py \
+        rootless/test_slirp4netns.py \
+        test_cgroup_resources.py test_cgroup_trees.py test_pause.py \
+        test_lifecycle.py::test_kill_still_reaches_processes_whose_init_is_dead \
+        test_lifecycle.py::test_delete_ends_what_the_program_left_behind \
+        --deselect test_cgroup_resources.py::test_update_names_the_option_of_a_controller_that_is_missing
+}
+group_systemd() {
+    build release
+    OCI_RUN=$repository/build/release/oci-run tests/vm/run.sh --systemd tests/vm/nothing_left.sh \
+        tests/containers/run.sh --systemd --quiet --capture=no systemd
+}
 group_asan_unit() {
     build asan
     ASAN_OPTIONS=detect_leaks=0 unit_tests build/asan
@@ -77,7 +95,7 @@ wanted=()
 for word in "$@"; do
     case $word in
     --full) groups+=(asan_unit) ;;
-    -*) sed -n 's/^# \{0,1\}//; 3,12p' "${BASH_SOURCE[0]}" && exit 1 ;;
+    -*) sed -n 's/^# \{0,1\}//; 3,14p' "${BASH_SOURCE[0]}" && exit 1 ;;
     *)
         declare -F "group_$word" >/dev/null || { echo "tests/run.sh: no group named '$word'" >&2 && exit 1; }
         wanted+=("$word")
@@ -89,7 +107,7 @@ if [[ $EUID -ne 0 ]]; then
     echo "tests/run.sh: containers with all features need root: sudo tests/run.sh" >&2
     exit 1
 fi
-tests/packages.sh build container tests
+tests/packages.sh build container tests vm
 
 passed=0 failed=0 skipped=0
 log=$(mktemp)

@@ -8,10 +8,24 @@
 
 namespace oci {
 
+/// Without these a caller is a normal user, capabilities(7).
+inline constexpr unsigned cap_setgid = 6;
+inline constexpr unsigned cap_setuid = 7;
+inline constexpr unsigned cap_sys_chroot = 18;
+inline constexpr unsigned cap_sys_admin = 21;
+
 struct ResourceLimit {
     std::uint64_t soft = 0;
     std::uint64_t hard = 0;
     bool operator==(ResourceLimit const&) const = default;
+};
+
+/// What the planner has to know of the service manager that makes the scope; asked only with the systemd driver.
+struct SystemdFacts {
+    bool user = false;               ///< the user's own manager instead of the system's
+    unsigned version = ~0U;          ///< 252; unknown counts as new
+    std::string control_group = "/"; ///< the manager's own cgroup: its slices are below
+    bool operator==(SystemdFacts const&) const = default;
 };
 
 struct HostFacts {
@@ -20,13 +34,21 @@ struct HostFacts {
     bool in_user_namespace = false; ///< the runtime itself runs in a user namespace other than the initial one
     std::string cgroup2_mount;      ///< "/sys/fs/cgroup", or ".../unified" on a hybrid host; empty: none found
     std::string own_cgroup = "/";   ///< the "0::" line of /proc/self/cgroup
-    unsigned last_capability = 40;  ///< /proc/sys/kernel/cap_last_cap
-    unsigned umask = 022;           ///< of the calling process
+    /// The highest cgroup, own_cgroup or one above it, in which the caller may make cgroups and move its processes
+    /// about (cgroups(7), "Delegation"): "/" for root. Empty: none.
+    std::string delegated_cgroup = "/";
+    std::uint64_t capabilities = ~std::uint64_t{0};  ///< effective, by number, in the caller's user namespace
+    unsigned last_capability = 40;                   ///< /proc/sys/kernel/cap_last_cap
+    unsigned umask = 022;                            ///< of the calling process
     std::array<ResourceLimit, 16> resource_limits{}; ///< by RLIMIT_* number
     std::string kernel_release;                      ///< uname -r
     unsigned kernel_major = 0;
     unsigned kernel_minor = 0;
     bool operator==(HostFacts const&) const = default;
+
+    bool has_capability(unsigned number) const { return (capabilities >> number & 1U) != 0; }
+    /// Root of the machine, not of a user namespace: nothing here is a matter of rights.
+    bool is_host_root() const { return euid == 0 && !in_user_namespace; }
 };
 
 } // namespace oci

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <charconv>
+#include <chrono>
 #include <concepts>
 #include <optional>
 #include <string>
@@ -43,6 +44,10 @@ std::optional<Number> parse_number(std::string_view text, int base = 10) {
     return value;
 }
 
+/// A span of time as Go writes it: "1m30s", "1.5h", "-500ms"; units are ns, us, ms, s, m, h. No blanks; nullopt for
+/// what is none or does not fit (292 years).
+std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text);
+
 /// "ab,,c" split at ',' is {"ab", "", "c"}; "" is {""}.
 std::vector<std::string_view> split(std::string_view text, char separator);
 std::string join(std::vector<std::string> const& parts, std::string_view separator);
@@ -62,5 +67,7 @@ std::string absolute_path(std::string_view base, std::string_view path);
 /// The part after the last '/' ("/a/b" and "/a/b/" give "b"); the part before it ("/a"), "/" for "/b".
 std::string_view base_name(std::string_view path);
 std::string_view parent_path(std::string_view path);
+/// Whether an absolute path names something in `folder` or deeper, by its words alone. "": nothing is below it.
+bool is_below(std::string_view path, std::string_view folder);
 
 } // namespace oci

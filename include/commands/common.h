@@ -4,11 +4,14 @@
 
 #include <string>
 #include <string_view>
+#include <sys/types.h>
+#include <vector>
 
 #include "base/host.h"
 #include "base/result.h"
 #include "commands/commands.h"
 #include "kernel/fd.h"
+#include "plan/plan.h"
 #include "spec/spec.h"
 
 namespace oci::commands {
@@ -35,6 +38,9 @@ enum class OutputFormat { text, table, json };
 /// --format; `fallback` (text or table) without it.
 Result<OutputFormat> output_format(ParsedOptions const& options, OutputFormat fallback);
 
+/// `ps`: the header of its output and the rows of `pids` (sorted).
+Result<std::string> rows_of_processes(std::string_view table, std::vector<pid_t> const& pids);
+
 struct Bundle {
     std::string path;   ///< absolute
     std::string config; ///< text of config.json
@@ -47,6 +53,9 @@ Result<Bundle> load_bundle(std::string const& path);
 
 /// Where the state directories are: --root, or the default of this user.
 std::string state_root(GlobalOptions const& global, HostFacts const& host);
+
+/// As the plan knows it.
+plan::CgroupDriver cgroup_driver(CgroupManager manager);
 
 enum class NeedCgroup { no, yes };
 /// Looks at the machine and refuses kernels before 5.14 and, where a cgroup is needed, hosts without cgroup v2.

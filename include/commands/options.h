@@ -7,8 +7,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -83,6 +85,9 @@ struct ParsedLine {
 Result<ParsedLine> parse_options(std::span<Option const> table, std::span<std::string const> words, OptionPlace place);
 /// Error: "\"create\" requires exactly 1 argument(s)".
 Result<void> check_argument_count(CommandLine const& command, std::size_t count);
+
+/// A size in bytes: "2048", "512m", "1.5GiB", "-1", as Docker's tools write them; the prefixes are powers of 1024.
+std::optional<std::int64_t> parse_bytes(std::string_view text);
 
 std::string global_help();
 std::string command_help(CommandLine const& command);

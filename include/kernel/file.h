@@ -57,6 +57,10 @@ Result<void> keep_over_exec(int descriptor);
 Result<void> set_nonblocking(int descriptor);
 Result<void> flock(int descriptor, int operation);
 
+/// Extended attributes (xattr(7)) of an open file. ENODATA: it has none of that name.
+Result<void> fsetxattr(int descriptor, std::string const& name, std::string_view value);
+Result<std::string> fgetxattr(int descriptor, std::string const& name);
+
 /// Everything up to end of file; fails (EFBIG) when that is more than `limit` bytes.
 Result<std::string> read_all(int descriptor, std::size_t limit);
 /// Up to `limit` bytes from the beginning, wherever the descriptor's position is.
@@ -72,6 +76,8 @@ Result<void> write_control_file(int directory, std::string const& path, std::str
 Result<void> write_file_atomically(int directory, std::string const& name, std::string_view content, mode_t mode);
 /// Names in a folder without "." and "..", sorted.
 Result<std::vector<std::string>> list_directory(int directory);
+/// Only those that are folders themselves (not links to one).
+Result<std::vector<std::string>> list_folders(int directory);
 /// Copies the content of a folder tree (files, links, modes, owners, times; special files as nodes) for tmpcopyup.
 Result<void> copy_tree(int source_directory, int target_directory);
 

@@ -41,6 +41,7 @@ struct ClonedProcess {
 /// EBUSY, EOPNOTSUPP, ENOENT and EAGAIN with a cgroup are explained in the message.
 Result<ClonedProcess> clone3(CloneRequest const& request);
 
+/// ESRCH: no such process.
 Result<Fd> pidfd_open(pid_t pid);
 Result<void> pidfd_send_signal(int pidfd, int signal);
 /// Field 22 of /proc/PID/stat: start time in clock ticks since boot. With the boot id it tells one process from a later
@@ -72,7 +73,9 @@ Result<void> setsid();
 Result<void> set_resource_limit(pid_t pid, int resource, ResourceLimit limit);
 Result<ResourceLimit> resource_limit(int resource);
 /// prctl(2) switches of the calling process.
+Result<void> set_dumpable();
 Result<void> set_not_dumpable();
+bool has_no_new_privileges();
 Result<void> set_child_subreaper();
 Result<void> set_parent_death_signal(int signal);
 /// close_range(2) with CLOSE_RANGE_CLOEXEC, or closing, of first..last; falls back to /proc/self/fd when forbidden.

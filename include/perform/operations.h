@@ -25,18 +25,28 @@ Result<void> apply(steps::BecomeFinisher const& operation, Context& context);
 Result<void> apply(steps::RunHooks const& operation, Context& context);
 // cgroup.cpp
 Result<void> apply(steps::CreateCgroup const& operation, Context& context);
+Result<void> apply(steps::EnableControllers const& operation, Context& context);
 Result<void> apply(steps::ApplyCgroupSettings const& operation, Context& context);
+Result<void> apply(steps::DelegateCgroup const& operation, Context& context);
 Result<void> apply(steps::AttachDeviceFilter const& operation, Context& context);
 Result<void> apply(steps::UnshareCgroupNamespace const& operation, Context& context);
+// systemd.cpp
+Result<void> apply(steps::CreateScope const& operation, Context& context);
+Result<void> apply(steps::EndPlaceholder const& operation, Context& context);
+Result<void> apply(steps::SetUnitProperties const& operation, Context& context);
 // namespaces.cpp
-Result<void> apply(steps::WriteIdMaps const& operation, Context& context);
 Result<void> apply(steps::BecomeMappedUser const& operation, Context& context);
 Result<void> apply(steps::JoinMountNamespace const& operation, Context& context);
+Result<void> apply(steps::BringLoopbackUp const& operation, Context& context);
 Result<void> apply(steps::SetHostname const& operation, Context& context);
 Result<void> apply(steps::SetDomainname const& operation, Context& context);
 Result<void> apply(steps::SetSysctls const& operation, Context& context);
 Result<void> apply(steps::SetOomScore const& operation, Context& context);
 Result<void> apply(steps::RaiseResourceLimits const& operation, Context& context);
+// staging.cpp
+Result<void> apply(steps::StageMounts const& operation, Context& context);
+// id_maps.cpp
+Result<void> apply(steps::WriteIdMaps const& operation, Context& context);
 // rootfs.cpp
 Result<void> apply(steps::IsolateMounts const& operation, Context& context);
 Result<void> apply(steps::OpenProcfs const& operation, Context& context);

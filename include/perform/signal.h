@@ -12,7 +12,11 @@ namespace oci::perform {
 /// To init. Errors: "container not running" where it is gone, else "unable to signal init: ...".
 Result<void> signal_init(state::Container const& container, int signal);
 
-/// To every process in the container's cgroup and below it; SIGKILL by cgroup.kill, which no fork escapes. Gives
+/// SIGKILL to every process in the cgroup and below it, by cgroup.kill, which no fork escapes; frozen ones end, too.
+/// One that is gone has none.
+Result<void> kill_cgroup(int cgroup);
+
+/// To every process in the container's cgroup and below it; SIGKILL by kill_cgroup. Gives
 /// whether there was any process; a cgroup that does not exist has none.
 Result<bool> signal_cgroup(state::Record const& record, std::string const& cgroup2_mount, int signal);
 

@@ -2,6 +2,8 @@
 // From what is asked (Spec) to everything that will be done, in order (Plan). Pure: no system calls.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,7 +14,7 @@
 
 namespace oci::plan {
 
-enum class CgroupDriver { cgroupfs, disabled };
+enum class CgroupDriver { cgroupfs, systemd, disabled };
 
 /// What the command line adds to config.json.
 struct CreateRequest {
@@ -27,6 +29,9 @@ struct CreateRequest {
     unsigned preserved_descriptors = 0; ///< after the standard streams, LISTEN_FDS included
     unsigned listen_fds = 0;            ///< socket activation: sets LISTEN_FDS and LISTEN_PID=1
     CgroupDriver cgroup_driver = CgroupDriver::cgroupfs;
+    SystemdFacts systemd; ///< with the driver of that name
+    /// A user without a delegated cgroup: the container does without, as long as nothing asks for one.
+    bool cgroup_may_be_missing = false;
 };
 
 /// The plan of `create` and of the first half of `run`: THE order of everything (config.md, runtime.md#lifecycle).
@@ -41,6 +46,28 @@ struct ExecRequest {
 };
 /// The plan of `exec`.
 Result<steps::Plan> make_exec_plan(spec::Spec const& spec, HostFacts const& host, ExecRequest const& request);
+
+/// What the container's cgroup allows now, as far as other values depend on it. A new one has no limits.
+struct CurrentLimits {
+    std::optional<std::int64_t> cpu_quota;       ///< microseconds a period
+    std::optional<std::int64_t> memory_limit;    ///< bytes
+    std::optional<std::int64_t> cpu_period = {}; ///< microseconds
+    bool cpu_idle = false;
+    bool operator==(CurrentLimits const&) const = default;
+};
+
+struct UpdateRequest {
+    spec::Resources resources;
+    std::string cgroup_path; ///< below the cgroup2 mount
+    CurrentLimits current;
+    /// What the container was created with: the same rules again leave its device filter alone, so that what others
+    /// (GPU tools) have attached there stays. Engines send all that they know with every update.
+    std::vector<spec::DeviceRule> created_with;
+    std::string systemd_unit = {}; ///< "" with other cgroup managers
+    SystemdFacts systemd = {};
+};
+/// The plan of `update`: what is unset stays as it is. Pointers in it are relative to the resources object.
+Result<steps::Plan> make_update_plan(UpdateRequest const& request);
 
 /// The hooks of one kind as an operation, or nullopt when there are none.
 std::optional<steps::RunHooks> make_hooks(spec::Spec const& spec, spec::HookKind kind);

@@ -73,11 +73,53 @@ struct Cpu {
     bool operator==(Cpu const&) const = default;
 };
 
+/// A weight of its own for one block device.
+struct DeviceWeight {
+    std::uint32_t major = 0;
+    std::uint32_t minor = 0;
+    std::optional<std::uint16_t> weight; ///< 10..1000
+    bool operator==(DeviceWeight const&) const = default;
+};
+
+struct DeviceRate {
+    std::uint32_t major = 0;
+    std::uint32_t minor = 0;
+    std::uint64_t rate = 0; ///< bytes or operations a second; 0: no limit, as in cgroup v1
+    bool operator==(DeviceRate const&) const = default;
+};
+
+struct BlockIo {
+    std::optional<std::uint16_t> weight; ///< 10..1000
+    std::vector<DeviceWeight> weight_devices;
+    std::vector<DeviceRate> read_bytes;
+    std::vector<DeviceRate> write_bytes;
+    std::vector<DeviceRate> read_operations;
+    std::vector<DeviceRate> write_operations;
+    bool operator==(BlockIo const&) const = default;
+};
+
+struct HugepageLimit {
+    std::string page_size;   ///< "2MB": as in the control files' names
+    std::uint64_t limit = 0; ///< bytes; 0 is a limit
+    bool operator==(HugepageLimit const&) const = default;
+};
+
+struct RdmaLimit {
+    std::optional<std::uint32_t> handles;
+    std::optional<std::uint32_t> objects;
+    bool operator==(RdmaLimit const&) const = default;
+};
+
+/// What is unset is not limited (create) or left as it is (update).
 struct Resources {
     std::vector<DeviceRule> devices;
-    std::optional<std::int64_t> pids_limit; ///< -1 unlimited
+    std::optional<std::int64_t> pids_limit; ///< below 0 unlimited
     Memory memory;
     Cpu cpu;
+    BlockIo block_io;
+    std::vector<HugepageLimit> hugepage_limits;
+    std::map<std::string, RdmaLimit> rdma;      ///< by device
+    std::map<std::string, std::string> unified; ///< by control file
     bool operator==(Resources const&) const = default;
 };
 

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "base/result.h"
@@ -42,7 +44,13 @@ Result<Spec> parse_spec(std::string_view json, std::vector<std::string>& warning
 
 /// A process object by itself, as `exec --process` gets it. Errors and warnings start with the JSON pointer.
 Result<Process> parse_process(std::string_view json, std::vector<std::string>& warnings);
-/// A linux.resources object by itself, as `update --resources` gets it.
-Result<Resources> parse_resources(std::string_view json);
+/// A value that comes from the command line.
+struct Override {
+    std::string pointer; ///< "/memory/limit"
+    std::variant<std::string, std::int64_t, std::uint64_t> value;
+};
+/// A linux.resources object by itself, as `update --resources` gets it, with other values in some places. Errors start
+/// with the JSON pointer.
+Result<Resources> parse_resources(std::string_view json, std::vector<Override> const& overrides = {});
 
 } // namespace oci::spec

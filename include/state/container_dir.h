@@ -30,7 +30,8 @@ struct Record {
     std::string cgroup_driver; ///< "cgroupfs", "systemd" or "disabled"
     std::string cgroup_path;   ///< below the cgroup2 mount, "" when disabled
     std::string
-        cgroup_created; ///< the highest folder of cgroup_path that did not exist before; delete removes up to it
+        cgroup_created;       ///< the highest folder of cgroup_path that did not exist before; delete removes up to it
+    std::string systemd_unit; ///< with the systemd driver: the scope that the cgroup belongs to
     bool operator==(Record const&) const = default;
 };
 
@@ -43,6 +44,7 @@ struct State {
     std::uint64_t start_time = 0; ///< of that pid, clock ticks since boot
     std::uint32_t owner = 0;      ///< uid that created it
     bool has_process = true;      ///< config.json had "process"
+    bool devices_updated = false; ///< `update` has replaced the device rules of config.json
     bool operator==(State const&) const = default;
 };
 
@@ -58,8 +60,8 @@ Result<State> state_from_json(std::string_view text);
 Result<void> check_id(std::string_view id);
 /// Whether it is the error "container does not exist". ENOENT alone may come from anything that is missing.
 bool is_missing_container(Error const& error);
-/// The default root: /run/oci-run, or $XDG_RUNTIME_DIR/oci-run where the caller is not root (architecture.md section
-/// 6).
+/// The default root: /run/oci-run, or $XDG_RUNTIME_DIR/oci-run where the caller is not root (as runc's
+/// is chosen). "" where there is none: everything below fails with such a root and says what to set.
 std::string default_root(std::uint32_t euid, bool in_user_namespace, char const* user, char const* xdg_runtime_dir);
 
 class ContainerDir {

@@ -11,10 +11,14 @@ namespace oci::steps {
 /// A control file to write, and the field of config.json that asks for it.
 struct CgroupSetting {
     std::string file;            ///< "memory.max"
-    std::string value;           ///< as written to the file
+    std::string value;           ///< as written to the file; of several lines each is written alone
     std::string controller;      ///< "memory": must be available; "" for cgroup core files
     std::string pointer;         ///< "/linux/resources/memory/limit"
-    bool may_be_missing = false; ///< no error where file or controller are missing: nothing is limited by this value
+    bool may_be_missing = false; ///< no error where file or controller are missing
+    /// What else the kernel may have for it: written where `file` does not exist.
+    std::string fallback_file = {};
+    std::string fallback_value = {};
+    bool check_usage = false; ///< refused below what is used now (memory.checkBeforeUpdate)
     bool operator==(CgroupSetting const&) const = default;
 };
 
@@ -22,13 +26,28 @@ struct CgroupSetting {
 /// thawed.
 struct CreateCgroup {
     std::string path;                 ///< below the cgroup2 mount, absolute and clean
-    std::vector<CgroupSetting> needs; ///< every setting of the plan: their controllers get enabled
+    std::vector<CgroupSetting> needs; ///< every setting of the plan: their controllers must be there
     bool operator==(CreateCgroup const&) const = default;
+};
+
+/// Enables the controllers for a cgroup that exists.
+struct EnableControllers {
+    std::string path;
+    std::vector<CgroupSetting> needs;
+    bool operator==(EnableControllers const&) const = default;
 };
 
 struct ApplyCgroupSettings {
     std::vector<CgroupSetting> settings;
+    bool all_or_nothing = false; ///< when one fails, those before it get back what they had
     bool operator==(ApplyCgroupSettings const&) const = default;
+};
+
+/// Gives the container's cgroup to its user, so that it may make cgroups below it (config-linux.md#cgroup-ownership):
+/// the folder and the files that the kernel lists for this in /sys/kernel/cgroup/delegate.
+struct DelegateCgroup {
+    std::uint32_t uid = 0; ///< on the host
+    bool operator==(DelegateCgroup const&) const = default;
 };
 
 /// The device rules as a BPF program.

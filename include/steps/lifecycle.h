@@ -18,6 +18,7 @@ struct ReserveContainer {
 struct RecordContainer {
     std::string bundle;
     std::string cgroup_path; ///< "" with --cgroup-manager disabled
+    std::string unit = {};   ///< of systemd, "" with other cgroup managers
     bool operator==(RecordContainer const&) const = default;
 };
 

@@ -32,10 +32,17 @@ struct StartInit {
     bool operator==(StartInit const&) const = default;
 };
 
+/// Who may write an id map, user_namespaces(7): its own writer, or newuidmap(1) and newgidmap(1), which know from
+/// /etc/subuid and /etc/subgid what a user may map.
+enum class MapWriter { runtime, helper };
+
 /// /proc/PID/uid_map, setgroups, gid_map; user_namespaces(7).
 struct WriteIdMaps {
     std::vector<IdMap> uids;
     std::vector<IdMap> gids;
+    MapWriter uid_writer = MapWriter::runtime;
+    MapWriter gid_writer = MapWriter::runtime;
+    bool deny_setgroups = false; ///< what the runtime has to give up to write its own gid
     bool operator==(WriteIdMaps const&) const = default;
 };
 
@@ -49,6 +56,11 @@ struct BecomeMappedUser {
 struct JoinMountNamespace {
     std::string path;
     bool operator==(JoinMountNamespace const&) const = default;
+};
+
+/// Nothing else would: a new network namespace begins with loopback down, and programs expect 127.0.0.1 to work.
+struct BringLoopbackUp {
+    bool operator==(BringLoopbackUp const&) const = default;
 };
 
 struct SetHostname {

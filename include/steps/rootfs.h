@@ -24,13 +24,26 @@ struct MountSource {
     std::string path; ///< on the host, absolute
     bool recursive = true;
     std::string pointer = {}; ///< "/mounts/3/source", for errors; "" for devices
+    /// MOUNT_ATTR_* that a user namespace must not be able to take away: set on the tree before it gets there, which
+    /// locks them.
+    std::uint64_t locked = 0;
+    std::uint64_t recursively_locked = 0;
     bool operator==(MountSource const&) const = default;
 };
 
-/// Opens the sources of all bind mounts as detached trees, still with the rights of the caller (they may lie in folders
+/// Opens sources and rootfs with all rights of the caller, for a staging mount namespace: where a container with a user
+/// namespace could not enter the folders that they lie in. See perform/staging.h.
+struct StageMounts {
+    std::string rootfs; ///< on the host
+    std::vector<MountSource> sources;
+    bool operator==(StageMounts const&) const = default;
+};
+
+/// Opens the sources of all bind mounts as detached trees, still with the ids of the caller (they may lie in folders
 /// that the container's user cannot enter). BindMount::source is an index into this list.
 struct OpenMountSources {
     std::vector<MountSource> sources;
+    bool staged = false; ///< as StageMounts has them
     bool operator==(OpenMountSources const&) const = default;
 };
 
@@ -38,6 +51,7 @@ struct OpenMountSources {
 struct AttachRootfs {
     std::string path;         ///< on the host
     bool stays_slave = false; ///< rootfsPropagation "slave": later mounts of the host below it appear in the container
+    bool staged = false;      ///< as StageMounts has it
     bool operator==(AttachRootfs const&) const = default;
 };
 

@@ -12,6 +12,7 @@
 #include "steps/namespaces.h"
 #include "steps/process.h"
 #include "steps/rootfs.h"
+#include "steps/systemd.h"
 
 namespace oci::steps {
 
@@ -20,12 +21,13 @@ namespace oci::steps {
 enum class Actor { runtime, container, finisher };
 
 using Operation =
-    std::variant<ReserveContainer, RecordContainer, CreateCgroup, ApplyCgroupSettings, AttachDeviceFilter,
-                 ConnectConsole, OpenStartGate, StartInit, StartExec, WriteIdMaps, SetOomScore, RaiseResourceLimits,
-                 JoinMountNamespace, IsolateMounts, OpenProcfs, OpenMountSources, BecomeMappedUser,
-                 UnshareCgroupNamespace, AttachRootfs, MountFilesystem, BindMount, MountCgroup, Remount, CreateDevices,
-                 LinkDevices, SetUpConsole, RunHooks, CreateWorkingDirectory, PivotRoot, SetRootPropagation,
-                 FinishReadonlyMounts, MakeRootReadonly, SetHostname, SetDomainname, SetSysctls, MaskPaths,
+    std::variant<ReserveContainer, RecordContainer, CreateCgroup, EnableControllers, ApplyCgroupSettings,
+                 AttachDeviceFilter, DelegateCgroup, CreateScope, EndPlaceholder, SetUnitProperties, ConnectConsole,
+                 OpenStartGate, StartInit, StartExec, WriteIdMaps, SetOomScore, RaiseResourceLimits, JoinMountNamespace,
+                 StageMounts, IsolateMounts, OpenProcfs, OpenMountSources, BecomeMappedUser, UnshareCgroupNamespace,
+                 AttachRootfs, MountFilesystem, BindMount, MountCgroup, Remount, CreateDevices, LinkDevices,
+                 SetUpConsole, RunHooks, CreateWorkingDirectory, PivotRoot, SetRootPropagation, FinishReadonlyMounts,
+                 MakeRootReadonly, BringLoopbackUp, SetHostname, SetDomainname, SetSysctls, MaskPaths,
                  MakePathsReadonly, BecomeFinisher, JoinContainer, JoinSessionKeyring, SetUser, SetCapabilities,
                  SetNoNewPrivileges, ChangeDirectory, FindProgram, SaveState, SendPidfd, WritePidFile, WaitForStart,
                  SetResourceLimits, CloseDescriptors, LoadSeccomp, Execute>;
@@ -44,5 +46,7 @@ std::string_view operation_name(Operation const& operation);
 /// One line for people, the only place that words an operation: "mount proc at /proc (nosuid,noexec,nodev)".
 /// Errors begin with it, `plan` prints it.
 std::string describe(Operation const& operation);
+/// The same without long lists, for an error's beginning.
+std::string describe_briefly(Operation const& operation);
 
 } // namespace oci::steps

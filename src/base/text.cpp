@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/text.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace oci {
@@ -13,6 +14,52 @@ std::string errno_text(int errno_value) {
     if (result[0] >= 'A' && result[0] <= 'Z')
         result[0] = static_cast<char>(result[0] - 'A' + 'a');
     return result;
+}
+
+namespace {
+
+struct Unit {
+    std::string_view name;
+    double nanoseconds;
+};
+
+/// The unit at the beginning of `text`, which ends before the next number.
+std::optional<Unit> duration_unit(std::string_view text) {
+    constexpr Unit units[] = {{"ns", 1},   {"us", 1e3}, {"\u00b5s", 1e3}, {"\u03bcs", 1e3},
+                              {"ms", 1e6}, {"s", 1e9},  {"m", 60e9},      {"h", 3600e9}};
+    auto const name = text.substr(0, text.find_first_of("0123456789."));
+    for (auto const& unit : units)
+        if (unit.name == name)
+            return unit;
+    return std::nullopt;
+}
+
+} // namespace
+
+std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) {
+    constexpr double most = 9.2e18; // below the largest std::int64_t
+    bool const negative = text.starts_with('-');
+    if (negative || text.starts_with('+'))
+        text.remove_prefix(1);
+    if (text == "0")
+        return std::chrono::nanoseconds(0);
+    double sum = 0;
+    do {
+        double value = 0;
+        auto const digits = std::min(text.find_first_not_of("0123456789."), text.size());
+        auto const [end, error] = std::from_chars(text.data(), text.data() + digits, value, std::chars_format::fixed);
+        if (error != std::errc{} || end != text.data() + digits)
+            return std::nullopt;
+        text.remove_prefix(digits);
+        auto const unit = duration_unit(text);
+        if (!unit)
+            return std::nullopt;
+        text.remove_prefix(unit->name.size());
+        sum += value * unit->nanoseconds;
+    } while (!text.empty());
+    if (sum > most)
+        return std::nullopt;
+    return std::chrono::nanoseconds(static_cast<std::int64_t>(negative ? -sum : sum));
 }
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
@@ -140,6 +187,12 @@ std::string_view base_name(std::string_view path) {
     while (path.ends_with('/'))
         path.remove_suffix(1);
     return path.substr(path.rfind('/') + 1);
+}
+
+bool is_below(std::string_view path, std::string_view folder) {
+    if (folder.empty() || path.size() <= folder.size() || !path.starts_with(folder))
+        return false;
+    return folder == "/" || path[folder.size()] == '/';
 }
 
 std::string_view parent_path(std::string_view path) {

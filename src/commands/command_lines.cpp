@@ -23,7 +23,7 @@ constexpr std::array global = std::to_array<Option>({
     {"log-format", "", Kind::text, "FORMAT", "text (default) or json"},
     {"log-level", "", Kind::text, "LEVEL", "debug, info, warning or error (default: warning, with --log error)"},
     {"debug", "", Kind::flag, "", "the same as --log-level debug"},
-    {"cgroup-manager", "", Kind::text, "NAME", "cgroupfs (default), disabled, or systemd (not supported yet)"},
+    {"cgroup-manager", "", Kind::text, "NAME", "cgroupfs (default), systemd, or disabled"},
     {"systemd-cgroup", "", Kind::flag, "", "the same as --cgroup-manager systemd"},
     {"rootless", "", Kind::text, "VALUE",
      "true, false or auto (default); accepted, what can be done is found out anyway"},
@@ -62,6 +62,37 @@ constexpr std::array delete_options = std::to_array<Option>({
     {"force", "f", Kind::flag, "", "kill the container first; one that does not exist is no error"},
 });
 
+constexpr std::array ps_options = std::to_array<Option>({
+    {"format", "f", Kind::text, "FORMAT", "table (default) or json: the numbers of the processes"},
+});
+
+constexpr std::array events_options = std::to_array<Option>({
+    {"interval", "", Kind::text, "DURATION", "time between statistics: 500ms, 1m30s, or seconds (default: 5s)"},
+    {"stats", "", Kind::flag, "", "print the statistics once and end"},
+});
+
+constexpr std::array update_options = std::to_array<Option>({
+    {"resources", "r", Kind::text, "FILE", "JSON like linux.resources of config.json; - reads standard input"},
+    {"blkio-weight", "", Kind::text, "N", "weight of block I/O, 10 to 1000"},
+    {"cpu-period", "", Kind::text, "US", "period of the CPU quota, microseconds"},
+    {"cpu-quota", "", Kind::text, "US", "CPU time in a period, microseconds; -1: no limit"},
+    {"cpu-burst", "", Kind::text, "US", "CPU time that may be saved up, microseconds"},
+    {"cpu-share", "", Kind::text, "N", "CPU shares, 2 to 262144"},
+    {"cpu-idle", "", Kind::text, "N", "1: only CPU time that nobody else wants; 0: the default"},
+    {"cpu-rt-period", "", Kind::text, "US", "has no equivalent on cgroup v2"},
+    {"cpu-rt-runtime", "", Kind::text, "US", "has no equivalent on cgroup v2"},
+    {"cpuset-cpus", "", Kind::text, "LIST", "CPUs to run on: 0-3,7"},
+    {"cpuset-mems", "", Kind::text, "LIST", "memory nodes to use"},
+    {"kernel-memory", "", Kind::text, "SIZE", "has no equivalent on cgroup v2"},
+    {"kernel-memory-tcp", "", Kind::text, "SIZE", "has no equivalent on cgroup v2"},
+    {"memory", "", Kind::text, "SIZE", "memory limit, in bytes or as 512m; -1: no limit"},
+    {"memory-reservation", "", Kind::text, "SIZE", "memory that is protected from others' needs"},
+    {"memory-swap", "", Kind::text, "SIZE", "limit of memory and swap together; -1: no limit"},
+    {"pids-limit", "", Kind::text, "N", "number of tasks; -1: no limit"},
+    {"l3-cache-schema", "", Kind::text, "SCHEMA", "not supported yet"},
+    {"mem-bw-schema", "", Kind::text, "SCHEMA", "not supported yet"},
+});
+
 constexpr std::array list_options = std::to_array<Option>({
     {"format", "f", Kind::text, "FORMAT", "table (default) or json"},
     {"quiet", "q", Kind::flag, "", "print ids only"},
@@ -91,6 +122,12 @@ constexpr std::array commands = std::to_array<CommandLine>({
      true},
     {"delete", "ID", "Removes a container that has stopped, and all that was made for it", delete_options, 1, 1,
      anywhere, true},
+    {"pause", "ID", "Stops all processes of a container until resume", none, 1, 1, anywhere, true},
+    {"resume", "ID", "Lets the processes of a paused container run on", none, 1, 1, anywhere, true},
+    {"ps", "ID [PS-OPTION...]", "Lists the processes of a container", ps_options, 1, any_number, before_arguments,
+     true},
+    {"events", "ID", "Prints statistics and out-of-memory events of a container", events_options, 1, 1, anywhere, true},
+    {"update", "ID", "Changes limits of a container; what is not given stays", update_options, 1, 1, anywhere, true},
     {"state", "ID", "Prints the state of a container as JSON", none, 1, 1, anywhere, true},
     {"list", "", "Lists the containers", list_options, 0, 0, anywhere, false},
     {"spec", "", "Writes a config.json to start from", spec_options, 0, 0, anywhere, false},

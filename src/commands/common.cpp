@@ -162,6 +162,18 @@ std::string state_root(GlobalOptions const& global, HostFacts const& host) {
     return state::default_root(host.euid, host.in_user_namespace, std::getenv("USER"), std::getenv("XDG_RUNTIME_DIR"));
 }
 
+plan::CgroupDriver cgroup_driver(CgroupManager manager) {
+    switch (manager) {
+    case CgroupManager::cgroupfs:
+        return plan::CgroupDriver::cgroupfs;
+    case CgroupManager::systemd:
+        return plan::CgroupDriver::systemd;
+    case CgroupManager::disabled:
+        break;
+    }
+    return plan::CgroupDriver::disabled;
+}
+
 Result<HostFacts> supported_host(NeedCgroup need) {
     constexpr unsigned oldest_major = 5;
     constexpr unsigned oldest_minor = 14; // cgroup.kill
@@ -169,7 +181,7 @@ Result<HostFacts> supported_host(NeedCgroup need) {
     if (host.kernel_major < oldest_major || (host.kernel_major == oldest_major && host.kernel_minor < oldest_minor))
         return fail("Linux ", host.kernel_release, " is too old, ", oldest_major, ".", oldest_minor,
                     " or newer is needed");
-    if (need == NeedCgroup::yes && host.cgroup2_mount.empty())
+    if (need == NeedCgroup::yes && host.cgroup2_mount.empty() && host.is_host_root())
         return fail(
             "cgroup v2 is needed, but none is mounted at /sys/fs/cgroup (--cgroup-manager disabled does without)");
     return host;

@@ -4,6 +4,8 @@
 
 #include "base/names.h"
 #include "commands/common.h"
+#include "perform/cgroup_folder.h"
+#include "perform/freezer.h"
 #include "perform/signal.h"
 #include "spec/parse.h"
 #include "state/status.h"
@@ -38,6 +40,15 @@ Result<void> kill_all(state::Container const& container, HostFacts const& host) 
     return any ? Result<void>{} : signalled;
 }
 
+/// A container that has stopped is no error here.
+Result<void> signal_all(state::Container const& container, HostFacts const& host, int signal) {
+    bool const any = TRY(perform::signal_cgroup(container.record, host.cgroup2_mount, signal));
+    // Without a cgroup, or with an init that left it.
+    if (!any && container.pidfd)
+        TRY(perform::signal_init(container, signal));
+    return {};
+}
+
 } // namespace
 
 Result<int> run_kill(Invocation const& invocation) {
@@ -47,17 +58,16 @@ Result<int> run_kill(Invocation const& invocation) {
     auto const id = TRY(container_id(arguments[0]));
     auto const directory = TRY(state::ContainerDir::open(state_root(invocation.global, host), id));
     auto const container = TRY(state::look_at(directory, host.cgroup2_mount));
-    if (invocation.options.flag("all")) {
-        bool const any = TRY(perform::signal_cgroup(container.record, host.cgroup2_mount, signal));
-        // Without a cgroup, or with an init that left it. A container that has stopped is no error here.
-        if (!any && container.pidfd)
-            TRY(perform::signal_init(container, signal));
-        return 0;
-    }
-    if (signal == SIGKILL && !has_own_pid_namespace(directory))
+    if (invocation.options.flag("all"))
+        TRY(signal_all(container, host, signal));
+    else if (signal == SIGKILL && !has_own_pid_namespace(directory))
         TRY(kill_all(container, host));
     else
         TRY(perform::signal_init(container, signal));
+    // As runc: whoever is in the cgroup besides the container's processes shall not stay frozen.
+    if (signal == SIGKILL && container.status == state::Status::paused)
+        if (auto const cgroup = perform::open_cgroup_of(container.record, host.cgroup2_mount))
+            (void)perform::request_thaw(cgroup->get());
     return 0;
 }
 

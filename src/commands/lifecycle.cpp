@@ -17,6 +17,7 @@
 #include "perform/gate.h"
 #include "perform/hooks.h"
 #include "perform/perform.h"
+#include "perform/systemd.h"
 #include "spec/parse.h"
 
 namespace oci::commands {
@@ -25,6 +26,7 @@ namespace {
 
 constexpr std::chrono::seconds delete_limit{20};
 constexpr std::chrono::seconds start_limit{120};
+constexpr std::chrono::seconds systemd_limit{10};
 constexpr unsigned first_passed_descriptor = STDERR_FILENO + 1;
 
 /// Socket activation (sd_listen_fds(3)): descriptors meant for this very process.
@@ -64,18 +66,6 @@ Result<void> check_rootfs(std::string const& path) {
     return {};
 }
 
-Result<plan::CgroupDriver> cgroup_driver(CgroupManager manager) {
-    switch (manager) {
-    case CgroupManager::cgroupfs:
-        return plan::CgroupDriver::cgroupfs;
-    case CgroupManager::disabled:
-        return plan::CgroupDriver::disabled;
-    case CgroupManager::systemd:
-        break;
-    }
-    return fail("--systemd-cgroup: the systemd cgroup manager is not built yet, use --cgroup-manager cgroupfs");
-}
-
 Result<plan::CreateRequest> create_request(Invocation const& invocation, std::string const& bundle, Purpose purpose) {
     auto const& options = invocation.options;
     auto const absolute = [&](std::string_view name) -> Result<std::string> {
@@ -94,7 +84,7 @@ Result<plan::CreateRequest> create_request(Invocation const& invocation, std::st
     request.no_new_keyring = options.flag("no-new-keyring");
     request.listen_fds = listen_descriptors();
     request.preserved_descriptors = request.listen_fds + options.number("preserve-fds");
-    request.cgroup_driver = TRY(cgroup_driver(invocation.global.cgroup_manager));
+    request.cgroup_driver = cgroup_driver(invocation.global.cgroup_manager);
     return request;
 }
 
@@ -132,8 +122,9 @@ Error undo_create(perform::Context& context, plan::CreateRequest const& request,
     if (!context.directory)
         return error;
     auto const undone = [&]() -> Result<void> {
-        if (context.init_pidfd)
-            TRY(kernel::kill_and_reap(context.init_pidfd.get()));
+        for (auto const* process : {&context.init_pidfd, &context.placeholder})
+            if (*process)
+                TRY(kernel::kill_and_reap(process->get()));
         if (!context.directory->read_record())
             return context.directory->remove();
         if (!request.pid_file.empty() && context.state.start_time != 0)
@@ -149,9 +140,13 @@ Error undo_create(perform::Context& context, plan::CreateRequest const& request,
 
 Result<Created> create_container(Invocation const& invocation, Purpose purpose) {
     auto const path = TRY(bundle_path(invocation));
-    auto const request = TRY(create_request(invocation, path, purpose));
+    auto request = TRY(create_request(invocation, path, purpose));
     auto const host =
         TRY(supported_host(request.cgroup_driver == plan::CgroupDriver::disabled ? NeedCgroup::no : NeedCgroup::yes));
+    if (request.cgroup_driver == plan::CgroupDriver::systemd)
+        request.systemd =
+            TRY(in_context(perform::observe_systemd(host, kernel::Deadline::after(systemd_limit)), "--systemd-cgroup"));
+    request.cgroup_may_be_missing = invocation.global.rootless.value_or(!host.is_host_root());
     auto bundle = TRY(load_bundle(path));
     if (purpose != Purpose::create && !bundle.spec.process)
         return fail("config.json: /process: is not set, so there is nothing to run");
@@ -225,6 +220,7 @@ Result<spec::Spec> recorded_spec(state::ContainerDir const& directory) {
 Result<void> delete_container(state::ContainerDir& directory, state::Record const& record, int init,
                               HostFacts const& host) {
     TRY(perform::destroy(record, init, host.cgroup2_mount, kernel::Deadline::after(delete_limit)));
+    TRY(perform::remove_unit(record, host, kernel::Deadline::after(delete_limit)));
     auto const spec = recorded_spec(directory);
     auto const hooks = spec ? plan::make_hooks(*spec, spec::HookKind::poststop) : std::nullopt;
     if (hooks) {

@@ -3,7 +3,8 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
+#include <charconv>
+#include <cmath>
 
 namespace oci::commands {
 
@@ -165,6 +166,28 @@ Result<void> check_argument_count(CommandLine const& command, std::size_t count)
     if (count > command.most_arguments)
         return wrong("a maximum of", command.most_arguments);
     return {};
+}
+
+std::optional<std::int64_t> parse_bytes(std::string_view text) {
+    if (auto const bytes = parse_number<std::int64_t>(text)) // exactly, and not as a floating point number
+        return *bytes >= -1 ? bytes : std::nullopt;
+    double number = 0;
+    auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+    if (error != std::errc{} || number < 0)
+        return std::nullopt;
+    std::string unit;
+    for (auto const letter : trim(text.substr(static_cast<std::size_t>(end - text.data()))))
+        unit += static_cast<char>(letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter);
+    constexpr std::string_view prefixes = "kmgtp";
+    auto const prefix = unit.empty() ? std::string_view::npos : prefixes.find(unit[0]);
+    if (prefix != std::string_view::npos) {
+        unit.erase(0, 1);
+        number = std::ldexp(number, 10 * (static_cast<int>(prefix) + 1));
+    }
+    constexpr double first_too_large = 9223372036854775808.0; // 2^63
+    if ((!unit.empty() && unit != "b" && unit != "ib") || !(number < first_too_large))
+        return std::nullopt;
+    return static_cast<std::int64_t>(number);
 }
 
 std::string global_help() {

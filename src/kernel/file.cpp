@@ -12,6 +12,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/defer.h"
@@ -139,6 +140,20 @@ Result<void> flock(int descriptor, int operation) {
     return {};
 }
 
+Result<void> fsetxattr(int descriptor, std::string const& name, std::string_view value) {
+    if (::fsetxattr(descriptor, name.c_str(), value.data(), value.size(), 0) != 0)
+        return fail_errno(errno, "fsetxattr ", name);
+    return {};
+}
+
+Result<std::string> fgetxattr(int descriptor, std::string const& name) {
+    std::array<char, 256> value{};
+    auto const size = ::fgetxattr(descriptor, name.c_str(), value.data(), value.size());
+    if (size < 0)
+        return fail_errno(errno, "fgetxattr ", name);
+    return std::string(value.data(), static_cast<std::size_t>(size));
+}
+
 Result<std::string> read_all(int descriptor, std::size_t limit) {
     std::string content;
     std::size_t used = 0;
@@ -225,7 +240,16 @@ Result<void> write_file_atomically(int directory, std::string const& name, std::
     return result;
 }
 
-Result<std::vector<std::string>> list_directory(int directory) {
+namespace {
+
+bool is_folder(int directory, dirent const& entry) {
+    if (entry.d_type != DT_UNKNOWN)
+        return entry.d_type == DT_DIR;
+    auto const status = fstatat(directory, entry.d_name, AT_SYMLINK_NOFOLLOW);
+    return status && S_ISDIR(status->st_mode);
+}
+
+Result<std::vector<std::string>> list(int directory, bool folders_only) {
     // A new open description: the given one may be O_PATH, and its position stays as it is.
     int const descriptor = ::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor < 0)
@@ -246,11 +270,21 @@ Result<std::vector<std::string>> list_directory(int directory) {
         if (entry == nullptr)
             break;
         std::string_view const name = entry->d_name;
-        if (name != "." && name != "..")
+        if (name != "." && name != ".." && (!folders_only || is_folder(directory, *entry)))
             names.emplace_back(name);
     }
     std::sort(names.begin(), names.end());
     return names;
+}
+
+} // namespace
+
+Result<std::vector<std::string>> list_directory(int directory) {
+    return list(directory, false);
+}
+
+Result<std::vector<std::string>> list_folders(int directory) {
+    return list(directory, true);
 }
 
 } // namespace oci::kernel

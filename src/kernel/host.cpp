@@ -42,6 +42,31 @@ std::string find_cgroup2() {
     return {};
 }
 
+/// What cgroups(7) asks of somebody who makes a cgroup below `folder` and clones a process of a cgroup below it into
+/// that: both checked with the effective ids, as mkdir(2) and clone3(2) will.
+bool may_manage(std::string const& folder) {
+    auto const writable = [](std::string const& path, int mode) {
+        return ::faccessat(AT_FDCWD, path.c_str(), mode, AT_EACCESS) == 0;
+    };
+    return writable(folder, W_OK | X_OK) && writable(concat(folder, "/cgroup.procs"), W_OK);
+}
+
+std::string find_delegated_cgroup(std::string const& mount, std::string const& own_cgroup) {
+    // "/../x": a process outside the root of its cgroup namespace; no path of the mount leads there.
+    if (mount.empty() || own_cgroup.starts_with("/.."))
+        return {};
+    std::string found;
+    for (std::string path = own_cgroup;; path = parent_path(path)) {
+        if (may_manage(concat(mount, path)))
+            found = path;
+        else if (!found.empty())
+            break;
+        if (path == "/")
+            break;
+    }
+    return found;
+}
+
 void observe_kernel(HostFacts& facts) {
     struct ::utsname names {};
     ::uname(&names);
@@ -64,18 +89,29 @@ Result<HostFacts> observe_host() {
     facts.egid = ::getegid();
     facts.in_user_namespace = !is_full_identity(TRY(read_file(AT_FDCWD, "/proc/self/uid_map", large)));
     facts.cgroup2_mount = find_cgroup2();
-    auto const cgroups = TRY(read_file(AT_FDCWD, "/proc/self/cgroup", large));
-    if (auto const own = line_after(cgroups, "0::"); !own.empty())
-        facts.own_cgroup = own;
+    if (auto const own = cgroup_of(0))
+        facts.own_cgroup = *own;
+    facts.delegated_cgroup = find_delegated_cgroup(facts.cgroup2_mount, facts.own_cgroup);
     auto const last = TRY(read_file(AT_FDCWD, "/proc/sys/kernel/cap_last_cap", small));
     facts.last_capability = parse_number<unsigned>(trim(last)).value_or(facts.last_capability);
     // From the status file, because umask(2) cannot be read without changing it.
     auto const status = TRY(read_file(AT_FDCWD, "/proc/self/status", large));
+    facts.capabilities = parse_number<std::uint64_t>(line_after(status, "CapEff:"), 16).value_or(0);
     facts.umask = parse_number<unsigned>(line_after(status, "Umask:"), 8).value_or(facts.umask);
     for (std::size_t resource = 0; resource < facts.resource_limits.size(); ++resource)
         facts.resource_limits[resource] = TRY(resource_limit(static_cast<int>(resource)));
     observe_kernel(facts);
     return facts;
+}
+
+Result<std::string> cgroup_of(pid_t pid) {
+    auto const path = concat("/proc/", pid == 0 ? "self" : std::to_string(pid), "/cgroup");
+    auto const text = TRY(read_file(AT_FDCWD, path, large));
+    constexpr std::string_view key = "0::"; // a name has no line end, the kernel sees to that, but may end in a blank
+    for (auto const line : split(text, '\n'))
+        if (line.starts_with(key))
+            return std::string(line.substr(key.size()));
+    return fail(path, " has no cgroup2 line");
 }
 
 Result<std::string> boot_id() {

@@ -84,7 +84,8 @@ Result<ClonedProcess> clone3(CloneRequest const& request) {
 Result<Fd> pidfd_open(pid_t pid) {
     Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U)));
     if (!pidfd)
-        return fail_errno(errno, "pidfd_open ", pid);
+        // Some kernels (6.1) say EINVAL while the number of an ended process still names a session or process group.
+        return fail_errno(errno == EINVAL && pid > 0 ? ESRCH : errno, "pidfd_open ", pid);
     return pidfd;
 }
 
@@ -229,10 +230,20 @@ Result<ResourceLimit> resource_limit(int resource) {
     return ResourceLimit{limit.rlim_cur, limit.rlim_max};
 }
 
+Result<void> set_dumpable() {
+    if (::prctl(PR_SET_DUMPABLE, 1UL, 0UL, 0UL, 0UL) != 0)
+        return fail_errno(errno, "prctl PR_SET_DUMPABLE");
+    return {};
+}
+
 Result<void> set_not_dumpable() {
     if (::prctl(PR_SET_DUMPABLE, 0UL, 0UL, 0UL, 0UL) != 0)
         return fail_errno(errno, "prctl PR_SET_DUMPABLE");
     return {};
+}
+
+bool has_no_new_privileges() {
+    return ::prctl(PR_GET_NO_NEW_PRIVS, 0UL, 0UL, 0UL, 0UL) == 1;
 }
 
 Result<void> set_child_subreaper() {

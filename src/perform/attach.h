@@ -12,6 +12,10 @@
 
 namespace oci::perform {
 
+/// The rootfs on the host: a folder and no symbolic link.
+Result<kernel::Fd> open_rootfs(std::string const& path);
+/// A detached tree of a mount source of the host.
+Result<kernel::Fd> clone_source(steps::MountSource const& source);
 /// One change of propagation, MS_* with or without MS_REC, of the mount whose root `mount` is.
 Result<void> set_propagation(int mount, std::uint64_t propagation);
 /// Takes a detached tree from OpenMountSources' list: each is attached once, and its descriptor need not stay open.

@@ -1,37 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "perform/exec_process.h"
 
-#include <fcntl.h>
-#include <unistd.h>
+#include <cerrno>
 
 #include "kernel/file.h"
+#include "kernel/host.h"
 #include "perform/cgroup_folder.h"
 
 namespace oci::perform {
 
 namespace {
 
-/// The "0::" line of /proc/PID/cgroup, cgroups(7).
-Result<std::string> cgroup_of(pid_t pid) {
-    auto const text = TRY(kernel::read_file(AT_FDCWD, concat("/proc/", pid, "/cgroup"), 64U << 10U));
-    for (auto const line : split(text, '\n'))
-        if (line.starts_with("0::"))
-            return std::string(line.substr(3));
-    return fail("/proc/", pid, "/cgroup has no cgroup2 line");
+/// Where the container's init is now.
+Result<kernel::Fd> open_cgroup_of_init(Context const& context) {
+    auto const& own = context.record.cgroup_path;
+    auto const now = TRY(kernel::cgroup_of(context.container_init));
+    // A process that was moved out of the container's cgroup does not take others with it.
+    if (now != own && !is_below(now, own))
+        return fail("the container's init has left its cgroup ", own, " for ", now);
+    return open_cgroup(context.host.cgroup2_mount, now);
 }
 
 } // namespace
 
-Result<kernel::ClonedProcess> clone_into_cgroup_of_init(Context& context) {
-    auto const path = TRY(cgroup_of(context.container_init));
-    if (path != context.record.cgroup_path && !path.starts_with(context.record.cgroup_path + "/"))
-        return fail("the container's init has left its cgroup ", context.record.cgroup_path, " for ", path);
-    auto const leaf = TRY(open_cgroup(context.host.cgroup2_mount, path));
-    auto child = TRY(kernel::clone3({}));
-    if (child.pid == 0) {
-        // "0" is the writing process itself (cgroups(7)); nothing runs before it is where it belongs.
-        if (!kernel::write_control_file(leaf.get(), "cgroup.procs", "0"))
-            ::_exit(1);
+bool needs_cgroup_of_init(Error const& error) {
+    return error.errno_value == EBUSY || error.errno_value == EAGAIN || error.errno_value == EOPNOTSUPP;
+}
+
+Result<kernel::ClonedProcess> clone_into_cgroup_of_init(Context const& context) {
+    auto const cgroup = TRY(open_cgroup_of_init(context));
+    auto child = kernel::clone3({0, cgroup.get()});
+    if (child || !needs_cgroup_of_init(child.error()))
+        return child;
+    child = TRY(kernel::clone3({}));
+    if (child->pid == 0)
+        return child; // and waits for its turn
+    auto moved = kernel::write_control_file(cgroup.get(), "cgroup.procs", std::to_string(child->pid));
+    if (!moved) {
+        (void)kernel::kill_and_reap(child->pidfd.get());
+        return Failure(moved.error());
     }
     return child;
 }

@@ -80,24 +80,28 @@ std::string end_text(HookEnd end, steps::HookProgram const& hook) {
 
 } // namespace
 
-Result<void> run_hook(steps::HookProgram const& hook, std::string const& folder, std::string const& state, int peer) {
-    // Memory instead of pipes: a hook that does not read its input, or prints much, cannot stall us.
-    auto const input = TRY(kernel::sealed_data("state", state));
+Result<void> run_program(steps::HookProgram const& program, ProgramRun const& run) {
+    // Memory instead of pipes: a program that does not read its input, or prints much, cannot stall us.
+    auto const input = TRY(kernel::sealed_data("state", run.input));
     auto const output = TRY(kernel::memory_file("output"));
-    auto const child =
-        TRY(kernel::spawn({hook.path, hook.arguments, hook.environment, folder, input.get(), output.get()}));
+    auto const child = TRY(
+        kernel::spawn({program.path, program.arguments, program.environment, run.folder, input.get(), output.get()}));
     auto const deadline =
-        hook.timeout ? kernel::Deadline::after(std::chrono::seconds(*hook.timeout)) : kernel::Deadline::never();
-    auto const end = TRY(wait_for_hook(child.pidfd.get(), peer, deadline));
+        program.timeout ? kernel::Deadline::after(std::chrono::seconds(*program.timeout)) : kernel::Deadline::never();
+    auto const end = TRY(wait_for_hook(child.pidfd.get(), run.peer, deadline));
     if (end != HookEnd::exited) {
         kernel::kill_process_group(child.pid); // before it is reaped: until then the number is its own
         TRY(kernel::kill_and_reap(child.pidfd.get()));
-        return fail("hook ", hook.path, end_text(end, hook));
+        return fail(run.noun, program.path, end_text(end, program));
     }
     auto const status = TRY(kernel::reap(child.pidfd.get()));
     if (status != 0)
-        return fail("hook ", hook.path, ": ", exit_text(status), output_text(output.get()));
+        return fail(run.noun, program.path, ": ", exit_text(status), output_text(output.get()));
     return {};
+}
+
+Result<void> run_hook(steps::HookProgram const& hook, std::string const& folder, std::string const& state, int peer) {
+    return run_program(hook, {"hook ", folder, state, peer});
 }
 
 Result<void> run_hooks(steps::RunHooks const& hooks, std::string const& folder, std::string const& state, int peer) {

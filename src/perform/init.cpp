@@ -15,6 +15,9 @@
 #include "perform/cgroup_folder.h"
 #include "perform/exec_process.h"
 #include "perform/operations.h"
+#include "perform/systemd.h"
+#include "refusal.h"
+#include "staging.h"
 
 namespace oci::perform {
 
@@ -67,7 +70,14 @@ kernel::CloneRequest clone_request(steps::StartInit const& operation, Context co
 Result<kernel::ClonedProcess> clone_from_inside(steps::StartInit const& operation, std::vector<Namespace> const& joined,
                                                 Context const& context) {
     bool const new_time = (operation.new_namespaces & CLONE_NEWTIME) != 0;
+    bool const staged = !context.staging_place.empty();
     std::vector<Namespace> own;
+    kernel::Fd folder;
+    if (staged) {
+        own.push_back(
+            {CLONE_NEWNS, "of the caller", TRY(kernel::openat(AT_FDCWD, own_namespace(CLONE_NEWNS), O_RDONLY))});
+        folder = TRY(kernel::openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY));
+    }
     for (auto const& entry : joined)
         own.push_back(
             {entry.type, "of the caller", TRY(kernel::openat(AT_FDCWD, own_namespace(entry.type), O_RDONLY))});
@@ -76,6 +86,8 @@ Result<kernel::ClonedProcess> clone_from_inside(steps::StartInit const& operatio
             {CLONE_NEWTIME, "of the caller", TRY(kernel::openat(AT_FDCWD, own_namespace(CLONE_NEWTIME), O_RDONLY))});
 
     auto const inside = [&]() -> Result<kernel::ClonedProcess> {
+        if (staged)
+            TRY(in_context(enter_staging(context), "staging"));
         for (auto const& entry : joined)
             TRY(enter(entry));
         if (new_time)
@@ -87,6 +99,9 @@ Result<kernel::ClonedProcess> clone_from_inside(steps::StartInit const& operatio
         return child;
     for (auto const& entry : own)
         TRY(in_context(enter(entry), "go back"));
+    // setns(2) has led to the root of the mount namespace.
+    if (staged)
+        TRY(in_context(kernel::fchdir(folder.get()), "go back"));
     return child;
 }
 
@@ -115,6 +130,8 @@ Result<kernel::ClonedProcess> clone_by_joiner(steps::StartInit const& operation,
         auto const start = [&]() -> Result<kernel::ClonedProcess> {
             if ((operation.new_namespaces & CLONE_NEWTIME) != 0)
                 TRY(make_time_namespace(operation.time_offsets));
+            if (!context.staging_place.empty())
+                TRY(in_context(enter_staging(context), "staging"));
             TRY(enter_all(joined));
             auto request = clone_request(operation, context);
             request.flags |= CLONE_PARENT;
@@ -123,7 +140,9 @@ Result<kernel::ClonedProcess> clone_by_joiner(steps::StartInit const& operation,
         auto init = start();
         if (init && init->pid == 0)
             return init;
-        (void)kernel::send_message(theirs.get(), init ? std::to_string(init->pid) : concat("!", init.error().message));
+        (void)kernel::send_message(theirs.get(),
+                                   init ? std::to_string(init->pid)
+                                        : concat("!", init.error().errno_value, " ", init.error().message));
         ::_exit(0);
     }
     theirs.close();
@@ -131,8 +150,13 @@ Result<kernel::ClonedProcess> clone_by_joiner(steps::StartInit const& operation,
     TRY(kernel::kill_and_reap(joiner.pidfd.get()));
     auto const report = TRY(received);
     auto const pid = parse_number<pid_t>(report);
-    if (!pid)
-        return fail(report.empty() ? "the joining process ended unexpectedly" : report.substr(1));
+    if (!pid && report.empty())
+        return fail("the joining process ended unexpectedly");
+    if (!pid) {
+        auto const space = report.find(' ');
+        auto const number = std::string_view(report).substr(0, space).substr(1);
+        return Failure(Error{report.substr(space + 1), parse_number<int>(number).value_or(0)});
+    }
     return kernel::ClonedProcess{*pid, TRY(kernel::pidfd_open(*pid))};
 }
 
@@ -144,17 +168,19 @@ void become_container_side(Context& context, kernel::Fd wire) {
     if (context.directory)
         context.directory->release();
     context.terminal.close();
+    context.staged_sources.clear();
+    context.staged_rootfs.close();
     context.cgroup.close();
+    context.placeholder.close();
     context.state.pid = ::getpid();
     // A session of its own: the caller's terminal cannot be reached by TIOCSTI (CVE-2017-5226).
     (void)kernel::setsid();
 }
 
+/// The child is a copy of us, and where a pid or user namespace is joined, strangers with CAP_SYS_PTRACE see it from
+/// its birth: nothing of it may be reached through /proc/PID.
 Result<void> start_process(Context& context, auto&& clone) {
-    // The child is a copy of us, and where a pid or user namespace is joined, strangers with CAP_SYS_PTRACE see it from
-    // its birth: nothing of it may be reached through /proc/PID. An unprivileged user still has to write the id maps
-    // there.
-    if (context.host.euid == 0)
+    if (!context.child_is_open)
         TRY(kernel::set_not_dumpable());
     auto [ours, theirs] = TRY(kernel::sequenced_pair());
     auto child = TRY(clone());
@@ -168,7 +194,29 @@ Result<void> start_process(Context& context, auto&& clone) {
     context.init_pidfd = std::move(child.pidfd);
     context.gate.close();
     context.console.close();
+    context.staged_sources.clear();
+    context.staged_rootfs.close();
     return {};
+}
+
+/// cgroups(7), "Delegation containment": a process is moved only by who may write to the cgroup above both its old and
+/// its new place. Scopes of a user's systemd and login sessions have root's in common, so the manager has to move it.
+bool only_manager_may_move(Error const& error, Context const& context) {
+    bool const refused = error.errno_value == EACCES || error.errno_value == EPERM;
+    return refused && !context.record.systemd_unit.empty();
+}
+
+/// The child waits for its turn, and is in its cgroup before it gets it.
+Result<kernel::ClonedProcess> moved_into_unit(Result<kernel::ClonedProcess> child, Context const& context) {
+    if (!child || child->pid == 0)
+        return child;
+    auto moved = attach_to_unit(context.host, context.record.systemd_unit, child->pid,
+                                kernel::Deadline::after(std::chrono::seconds(30)));
+    if (!moved) {
+        (void)kernel::kill_and_reap(child->pidfd.get());
+        return Failure(std::move(moved).error());
+    }
+    return child;
 }
 
 } // namespace
@@ -177,19 +225,31 @@ Result<void> apply(steps::StartInit const& operation, Context& context) {
     auto const joined = TRY(open_joined(operation.joined));
     bool const joins_user =
         std::ranges::any_of(joined, [](Namespace const& entry) { return entry.type == CLONE_NEWUSER; });
-    return start_process(context, [&] {
-        return joins_user ? clone_by_joiner(operation, joined, context) : clone_from_inside(operation, joined, context);
+    auto const clone = [&](steps::StartInit const& how) {
+        return joins_user ? clone_by_joiner(how, joined, context) : clone_from_inside(how, joined, context);
+    };
+    context.child_is_open = context.host.euid != 0 && !joins_user;
+    auto started = start_process(context, [&]() -> Result<kernel::ClonedProcess> {
+        auto child = clone(operation);
+        if (child || !operation.into_cgroup || !only_manager_may_move(child.error(), context))
+            return child;
+        auto outside = operation;
+        outside.into_cgroup = false;
+        return moved_into_unit(clone(outside), context);
     });
+    if (!started)
+        started.error().message += why_refused(started.error().errno_value, operation.new_namespaces);
+    return started;
 }
 
 Result<void> apply(steps::StartExec const& operation, Context& context) {
+    context.child_is_open = context.host.euid != 0; // nobody in the container sees it before it is the finisher
     return start_process(context, [&]() -> Result<kernel::ClonedProcess> {
         auto child = kernel::clone3({0, operation.into_cgroup ? context.cgroup.get() : -1});
-        // EBUSY: the container has made cgroups of its own below and enabled controllers for them; its processes are in
-        // a leaf then, and so is its init. EAGAIN from the pids limit may pass when the process is moved later.
-        if (!child && operation.into_cgroup &&
-            (child.error().errno_value == EBUSY || child.error().errno_value == EAGAIN))
+        if (!child && operation.into_cgroup && needs_cgroup_of_init(child.error()))
             return clone_into_cgroup_of_init(context);
+        if (!child && operation.into_cgroup && only_manager_may_move(child.error(), context))
+            return moved_into_unit(kernel::clone3({}), context);
         return child;
     });
 }

@@ -38,13 +38,17 @@ Result<void> apply(steps::RecordContainer const& operation, Context& context) {
     record.boot_id = TRY(kernel::boot_id());
     record.bundle = operation.bundle;
     record.cgroup_path = operation.cgroup_path;
-    record.cgroup_driver = operation.cgroup_path.empty() ? "disabled" : "cgroupfs";
+    record.systemd_unit = operation.unit;
+    record.cgroup_driver = operation.cgroup_path.empty() ? "disabled" : operation.unit.empty() ? "cgroupfs" : "systemd";
     if (!operation.cgroup_path.empty()) {
         auto const& mount = context.host.cgroup2_mount;
         record.cgroup_created = TRY(first_missing_cgroup(mount, operation.cgroup_path));
         // Before the record, since what is recorded gets killed by delete.
         if (record.cgroup_created.empty())
             TRY(check_existing_cgroup(mount, operation.cgroup_path));
+        // The slices above are systemd's; the scope's own is always ours.
+        if (!operation.unit.empty())
+            record.cgroup_created = operation.cgroup_path;
     }
     TRY(context.directory->write_record(record));
     return context.directory->write_config(context.config);

@@ -210,9 +210,8 @@ Result<kernel::Fd> clone_own_cgroup(steps::MountCgroup const& operation, HostFac
 
 Result<kernel::Fd> cgroup_tree(steps::MountCgroup const& operation, HostFacts const& host) {
     auto const set = operation.target.set;
-    // Without a cgroup namespace "nsdelegate" does not protect the limits from their own container (CVE-2023-25809).
     if (!operation.new_namespace)
-        return clone_own_cgroup(operation, host, set | MOUNT_ATTR_RDONLY);
+        return clone_own_cgroup(operation, host, set);
     auto tree = kernel::new_filesystem("cgroup2", "cgroup", {}, static_cast<unsigned>(set));
     if (!tree && (tree.error().errno_value == EPERM || tree.error().errno_value == EBUSY))
         return clone_own_cgroup(operation, host, set);

@@ -1,36 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cerrno>
 #include <fcntl.h>
 #include <sched.h>
 
 #include "base/names.h"
 #include "kernel/credentials.h"
 #include "kernel/file.h"
+#include "kernel/network.h"
 #include "perform/operations.h"
 
 namespace oci::perform {
 
-namespace {
-
-std::string map_text(std::vector<steps::IdMap> const& maps) {
-    std::string text;
-    for (auto const& map : maps)
-        text += concat(map.container_id, " ", map.host_id, " ", map.size, "\n");
-    return text;
-}
-
-} // namespace
-
-Result<void> apply(steps::WriteIdMaps const& operation, Context& context) {
-    auto const process = TRY(kernel::openat(AT_FDCWD, concat("/proc/", context.state.pid), O_PATH | O_DIRECTORY));
-    TRY(kernel::write_control_file(process.get(), "uid_map", map_text(operation.uids)));
-    // user_namespaces(7): without rights on the host the gid map may be written only after setgroups was given up.
-    if (context.host.euid != 0)
-        TRY(kernel::write_control_file(process.get(), "setgroups", "deny"));
-    return kernel::write_control_file(process.get(), "gid_map", map_text(operation.gids));
-}
-
-Result<void> apply(steps::BecomeMappedUser const& operation, Context&) {
-    return kernel::become(operation.uid, operation.gid);
+Result<void> apply(steps::BecomeMappedUser const& operation, Context& context) {
+    TRY(kernel::become(operation.uid, operation.gid));
+    // A change of ids has taken it away, prctl(2).
+    return context.child_is_open ? kernel::set_dumpable() : Result<void>();
 }
 
 Result<void> apply(steps::JoinMountNamespace const& operation, Context&) {
@@ -44,6 +28,10 @@ Result<void> apply(steps::JoinMountNamespace const& operation, Context&) {
             return fail(operation.path, " is the mount namespace of the host");
     }
     return kernel::setns(target.get(), CLONE_NEWNS);
+}
+
+Result<void> apply(steps::BringLoopbackUp const&, Context&) {
+    return kernel::bring_interface_up("lo");
 }
 
 Result<void> apply(steps::SetHostname const& operation, Context&) {
@@ -61,8 +49,13 @@ Result<void> apply(steps::SetSysctls const& operation, Context& context) {
 }
 
 Result<void> apply(steps::SetOomScore const& operation, Context& context) {
-    return kernel::write_control_file(AT_FDCWD, concat("/proc/", context.state.pid, "/oom_score_adj"),
-                                      std::to_string(operation.value));
+    auto const path = concat("/proc/", context.state.pid, "/oom_score_adj");
+    auto written = kernel::write_control_file(AT_FDCWD, path, std::to_string(operation.value));
+    if (!written && (written.error().errno_value == EACCES || written.error().errno_value == EPERM)) // proc(5)
+        if (auto const now = kernel::read_file(AT_FDCWD, path, 64))
+            written.error().message +=
+                concat(" (it is ", trim(*now), ", and only CAP_SYS_RESOURCE of the host may lower it)");
+    return in_context(std::move(written), "/process/oomScoreAdj");
 }
 
 Result<void> apply(steps::RaiseResourceLimits const& operation, Context& context) {
@@ -70,6 +63,8 @@ Result<void> apply(steps::RaiseResourceLimits const& operation, Context& context
         // The soft limit stays as it is: a tiny one must not disturb the set-up. The finisher sets both at the end.
         auto const soft = TRY(kernel::resource_limit(limit.resource)).soft;
         auto raised = kernel::set_resource_limit(context.state.pid, limit.resource, {soft, limit.hard});
+        if (!raised && raised.error().errno_value == EPERM) // getrlimit(2)
+            raised.error().message += " (only CAP_SYS_RESOURCE of the host may raise a hard limit)";
         TRY(in_context(std::move(raised), "/process/rlimits: ", rlimit_name(limit.resource)));
     }
     return {};

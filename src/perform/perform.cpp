@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "perform/perform.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <optional>
@@ -70,7 +71,7 @@ Result<void> apply_step(steps::Operation const& operation, Context& context) {
         operation);
     if (!result) {
         auto const pointer = std::visit([](auto const& it) { return pointer_of(it); }, operation);
-        result.error().message = concat(steps::describe(operation), ": ", pointer, result.error().message);
+        result.error().message = concat(steps::describe_briefly(operation), ": ", pointer, result.error().message);
     }
     return result;
 }
@@ -166,7 +167,9 @@ void Context::warn(std::string message) {
 }
 
 Result<void> perform(steps::Plan const& plan, Context& context) {
-    TRY(prepare_finisher(plan, context));
+    // `update` has steps of its own only.
+    if (!std::ranges::all_of(plan, is_runtime, &steps::Step::actor))
+        TRY(prepare_finisher(plan, context));
     for (std::size_t i = 0; i < plan.size(); ++i) {
         bool const ours = is_runtime(plan[i].actor);
         bool const ours_before = i == 0 || is_runtime(plan[i - 1].actor);

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <utility>
@@ -11,6 +12,8 @@
 #include "kernel/file.h"
 #include "kernel/mount.h"
 #include "perform/operations.h"
+#include "refusal.h"
+#include "staging.h"
 
 namespace oci::perform {
 
@@ -46,6 +49,13 @@ Result<kernel::Fd> open_null_device() {
     return tree;
 }
 
+Result<void> make_readonly(int root, std::string const& path) {
+    auto const mount = TRY(kernel::open_in_root(root, path, O_PATH));
+    return explain_not_a_mount(kernel::mount_setattr(mount.get(), {.set = MOUNT_ATTR_RDONLY}, 0), path);
+}
+
+} // namespace
+
 Result<kernel::Fd> open_rootfs(std::string const& path) {
     auto folder = TRY(kernel::openat2(AT_FDCWD, path, O_PATH | O_NOFOLLOW, 0, 0));
     auto const status = TRY(kernel::fstat(folder.get()));
@@ -56,12 +66,22 @@ Result<kernel::Fd> open_rootfs(std::string const& path) {
     return folder;
 }
 
-Result<void> make_readonly(int root, std::string const& path) {
-    auto const mount = TRY(kernel::open_in_root(root, path, O_PATH));
-    return explain_not_a_mount(kernel::mount_setattr(mount.get(), {.set = MOUNT_ATTR_RDONLY}, 0), path);
+Result<kernel::Fd> clone_source(steps::MountSource const& source) {
+    auto const clone = [&]() -> Result<kernel::Fd> {
+        auto tree = TRY(kernel::clone_tree(AT_FDCWD, source.path, source.recursive ? AT_RECURSIVE : 0));
+        if (source.locked != 0)
+            TRY(kernel::mount_setattr(tree.get(), {.set = source.locked}, 0));
+        if (source.recursively_locked != 0)
+            TRY(kernel::mount_setattr(tree.get(), {.set = source.recursively_locked}, AT_RECURSIVE));
+        return tree;
+    };
+    auto tree = clone();
+    if (!tree && tree.error().errno_value == EINVAL && !source.recursive)
+        tree.error().message += " (in a user namespace a folder with locked mounts in it needs rbind)";
+    if (source.pointer.empty())
+        return tree;
+    return in_context(std::move(tree), source.pointer);
 }
-
-} // namespace
 
 Result<void> set_propagation(int mount, std::uint64_t propagation) {
     bool const recursive = (propagation & MS_REC) != 0;
@@ -89,8 +109,12 @@ bool is_missing(Error const& error) {
     return error.errno_value == ENOENT || error.errno_value == ENOTDIR;
 }
 
-Result<void> apply(steps::IsolateMounts const& operation, Context&) {
-    return kernel::set_root_propagation(operation.propagation);
+Result<void> apply(steps::IsolateMounts const& operation, Context& context) {
+    auto isolated = kernel::set_root_propagation(operation.propagation);
+    // The first thing that takes rights: a user who has none here got a user namespace without any.
+    if (!isolated && !context.host.has_capability(cap_sys_admin))
+        isolated.error().message += why_refused(isolated.error().errno_value, CLONE_NEWUSER);
+    return isolated;
 }
 
 Result<void> apply(steps::OpenProcfs const&, Context& context) {
@@ -102,22 +126,20 @@ Result<void> apply(steps::OpenProcfs const&, Context& context) {
 /// container from making a read-only source writable (mount_namespaces(7)).
 Result<void> apply(steps::OpenMountSources const& operation, Context& context) {
     context.sources.reserve(context.sources.size() + operation.sources.size());
-    for (auto const& source : operation.sources) {
-        auto tree = kernel::clone_tree(AT_FDCWD, source.path, source.recursive ? AT_RECURSIVE : 0);
-        if (!tree && tree.error().errno_value == EINVAL && !source.recursive)
-            tree.error().message += " (in a user namespace a folder with locked mounts in it needs rbind)";
-        if (!tree && !source.pointer.empty())
-            tree.error().message = concat(source.pointer, ": ", tree.error().message);
-        context.sources.push_back(TRY(std::move(tree)));
-    }
+    for (std::size_t i = 0; i < operation.sources.size(); ++i)
+        context.sources.push_back(TRY(operation.staged ? kernel::clone_tree(AT_FDCWD, staged_source(i), AT_RECURSIVE)
+                                                       : clone_source(operation.sources[i])));
     return {};
 }
 
 Result<void> apply(steps::AttachRootfs const& operation, Context& context) {
-    auto const folder = TRY(open_rootfs(operation.path));
+    auto const folder =
+        TRY(operation.staged ? kernel::openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY) : open_rootfs(operation.path));
     if (!operation.stays_slave)
         TRY(in_context(make_surrounding_mount_private(folder.get()), "the mount with ", operation.path));
-    auto tree = TRY(in_context(kernel::clone_tree(folder.get(), "", AT_EMPTY_PATH | AT_RECURSIVE), operation.path));
+    auto cloned = operation.staged ? kernel::clone_tree(AT_FDCWD, staged_rootfs, AT_RECURSIVE)
+                                   : kernel::clone_tree(folder.get(), "", AT_EMPTY_PATH | AT_RECURSIVE);
+    auto tree = TRY(in_context(std::move(cloned), operation.path));
     TRY(in_context(kernel::attach_mount(tree.get(), folder.get()), operation.path));
     // The descriptor of a detached tree goes on with the mount that it became.
     context.rootfs = std::move(tree);

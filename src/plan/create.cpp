@@ -4,7 +4,7 @@
 #include <sys/mount.h>
 
 #include "plan/cgroup.h"
-#include "plan/device_filter.h"
+#include "plan/systemd.h"
 #include "plan/topics.h"
 
 namespace oci::plan {
@@ -35,42 +35,60 @@ struct Cgroup {
     std::string path; ///< "" without cgroup
     std::vector<steps::CgroupSetting> early;
     std::vector<steps::CgroupSetting> late;
+    std::optional<Scope> scope; ///< with the systemd driver
+
+    std::vector<steps::CgroupSetting> settings() const {
+        auto all = early;
+        all.insert(all.end(), late.begin(), late.end());
+        return all;
+    }
 };
 
 Result<Cgroup> plan_cgroup(spec::Spec const& spec, HostFacts const& host, CreateRequest const& request) {
-    Cgroup cgroup{{}, early_settings(spec.linux.resources), TRY(late_settings(spec.linux.resources))};
-    if (request.cgroup_driver == CgroupDriver::cgroupfs) {
-        cgroup.path = TRY(cgroup_path(spec, host, request.id));
-        return cgroup;
+    Cgroup cgroup{{}, early_settings(spec.linux.resources), TRY(late_settings(spec.linux.resources)), {}};
+    auto const all = cgroup.settings();
+    switch (request.cgroup_driver) {
+    case CgroupDriver::cgroupfs:
+        cgroup.path = TRY(delegated_cgroup_path(spec, host, request, all));
+        break;
+    case CgroupDriver::systemd:
+        cgroup.scope = TRY(plan_scope(spec, request.systemd, request.id, all));
+        cgroup.path = cgroup.scope->create.path;
+        break;
+    case CgroupDriver::disabled:
+        if (!all.empty())
+            return fail(all.front().pointer, ": needs a cgroup, but the cgroup manager is disabled");
     }
-    for (auto const* settings : {&cgroup.early, &cgroup.late})
-        if (!settings->empty())
-            return fail(settings->front().pointer, ": needs a cgroup, but the cgroup manager is disabled");
     return cgroup;
 }
 
 void append_cgroup(Builder& builder, spec::Spec const& spec, Cgroup const& cgroup) {
     if (cgroup.path.empty())
         return;
-    auto needs = cgroup.early;
-    needs.insert(needs.end(), cgroup.late.begin(), cgroup.late.end());
-    builder.add(Actor::runtime, steps::CreateCgroup{cgroup.path, std::move(needs)});
+    if (cgroup.scope) {
+        builder.add(Actor::runtime, cgroup.scope->create);
+        // Those that systemd does not know (hugetlb, rdma, misc).
+        if (auto needs = cgroup.settings(); !needs.empty())
+            builder.add(Actor::runtime, steps::EnableControllers{cgroup.path, std::move(needs)});
+    } else
+        builder.add(Actor::runtime, steps::CreateCgroup{cgroup.path, cgroup.settings()});
     if (!cgroup.early.empty())
         builder.add(Actor::runtime, steps::ApplyCgroupSettings{cgroup.early});
-    steps::AttachDeviceFilter filter;
-    for (auto const& rule : spec.linux.resources.devices)
-        filter.rules.push_back(describe_rule(rule));
-    filter.program = compile_device_filter(spec.linux.resources.devices);
-    builder.add(Actor::runtime, std::move(filter));
+    builder.add(Actor::runtime, device_filter(spec.linux.resources.devices));
+    builder.add(Actor::runtime, delegate_cgroup(spec));
 }
 
 /// The runtime's part before the container's processes do anything.
-void append_start(Builder& builder, spec::Spec const& spec, HostFacts const& host, CreateRequest const& request) {
+void append_start(Builder& builder, spec::Spec const& spec, HostFacts const& host, CreateRequest const& request,
+                  Rootfs& rootfs, bool into_cgroup) {
     if (spec.process && spec.process->terminal)
         builder.add(Actor::runtime, steps::ConnectConsole{request.console_socket});
     builder.add(Actor::runtime, steps::OpenStartGate{});
-    builder.add(Actor::runtime, start_init(spec, request.cgroup_driver != CgroupDriver::disabled));
-    builder.add(Actor::runtime, write_id_maps(spec));
+    builder.add(Actor::runtime, stage_mounts(spec, host, rootfs, absolute_path(request.bundle, spec.root.path)));
+    builder.add(Actor::runtime, start_init(spec, into_cgroup));
+    if (request.cgroup_driver == CgroupDriver::systemd)
+        builder.add(Actor::runtime, steps::EndPlaceholder{});
+    builder.add(Actor::runtime, write_id_maps(spec, host));
     if (!spec.process)
         return;
     if (spec.process->oom_score_adj)
@@ -85,15 +103,18 @@ void append_rootfs(Builder& builder, spec::Spec const& spec, CreateRequest const
         builder.add(Actor::container, steps::JoinMountNamespace{joined->path});
     builder.add(Actor::container, steps::IsolateMounts{build_propagation(spec)});
     builder.add(Actor::container, steps::OpenProcfs{});
+    rootfs.sources.staged = rootfs.staged;
     if (!rootfs.sources.sources.empty())
         builder.add(Actor::container, std::move(rootfs.sources));
     builder.add(Actor::container, steps::AttachRootfs{absolute_path(request.bundle, spec.root.path),
-                                                      (spec.linux.rootfs_propagation & MS_SLAVE) != 0});
+                                                      (spec.linux.rootfs_propagation & MS_SLAVE) != 0, rootfs.staged});
     builder.add(Actor::container, become_mapped_user(spec));
     if (spec.linux.creates(CLONE_NEWCGROUP))
         builder.add(Actor::container, steps::UnshareCgroupNamespace{});
     builder.add_all(Actor::container, std::move(rootfs.mounts));
     builder.add_all(Actor::container, std::move(rootfs.devices));
+    if (spec.linux.creates(CLONE_NEWNET))
+        builder.add(Actor::container, steps::BringLoopbackUp{});
     if (spec.hostname && !spec.hostname->empty())
         builder.add(Actor::container, steps::SetHostname{*spec.hostname});
     if (spec.domainname && !spec.domainname->empty())
@@ -138,8 +159,13 @@ void append_enter_root(Builder& builder, spec::Spec const& spec, CreateRequest c
 }
 
 void append_commit(Builder& builder, Cgroup cgroup, CreateRequest const& request) {
-    if (!cgroup.late.empty())
-        builder.add(Actor::runtime, steps::ApplyCgroupSettings{std::move(cgroup.late)});
+    // With a property systemd writes the files of all others again, and rounds: so all are written once more.
+    bool const again = cgroup.scope && cgroup.scope->late;
+    if (again)
+        builder.add(Actor::runtime, std::move(cgroup.scope->late));
+    auto settings = again ? cgroup.settings() : std::move(cgroup.late);
+    if (!settings.empty())
+        builder.add(Actor::runtime, steps::ApplyCgroupSettings{std::move(settings)});
     builder.add(Actor::runtime, steps::SaveState{});
     if (!request.pidfd_socket.empty())
         builder.add(Actor::runtime, steps::SendPidfd{request.pidfd_socket, "standard"});
@@ -150,15 +176,19 @@ void append_commit(Builder& builder, Cgroup cgroup, CreateRequest const& request
 } // namespace
 
 Result<steps::Plan> make_create_plan(spec::Spec const& spec, HostFacts const& host, CreateRequest const& request) {
+    TRY(check_rights(spec, host));
+    if (spec.process)
+        TRY(check_groups(spec, *spec.process, host));
     auto cgroup = TRY(plan_cgroup(spec, host, request));
     auto rootfs = plan_rootfs(spec, host, request.bundle, cgroup.path);
     auto finish_readonly = std::move(rootfs.finish_readonly);
 
     Builder builder;
     builder.add(Actor::runtime, steps::ReserveContainer{request.id});
-    builder.add(Actor::runtime, steps::RecordContainer{request.bundle, cgroup.path});
+    builder.add(Actor::runtime,
+                steps::RecordContainer{request.bundle, cgroup.path, cgroup.scope ? cgroup.scope->create.unit : ""});
     append_cgroup(builder, spec, cgroup);
-    append_start(builder, spec, host, request);
+    append_start(builder, spec, host, request, rootfs, !cgroup.path.empty());
     append_rootfs(builder, spec, request, std::move(rootfs));
     append_create_hooks(builder, spec);
     append_enter_root(builder, spec, request, std::move(finish_readonly));

@@ -28,6 +28,7 @@ steps::JoinContainer join_container(std::vector<std::uint64_t> namespaces, HostF
 Result<steps::Plan> make_exec_plan(spec::Spec const& spec, HostFacts const& host, ExecRequest const& request) {
     using steps::Actor;
     auto const& process = request.process;
+    TRY(check_groups(spec, process, host));
     steps::Plan plan;
     plan.push_back({Actor::runtime, steps::StartExec{request.in_cgroup}});
     if (process.oom_score_adj)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <sched.h>
 
 #include "plan/topics.h"
@@ -19,6 +20,17 @@ std::uint32_t first_usable_id(std::vector<spec::IdMapping> const& mappings) {
         if (mapping.container_id == 0)
             return 0;
     return mappings.empty() ? 0 : mappings.front().container_id;
+}
+
+/// One entry for one id, `host_id`.
+bool is_only(std::vector<spec::IdMapping> const& mappings, std::uint32_t host_id) {
+    return mappings.size() == 1 && mappings[0].size == 1 && mappings[0].host_id == host_id;
+}
+
+bool is_mapped(std::uint32_t id, std::vector<spec::IdMapping> const& mappings) {
+    return std::ranges::any_of(mappings, [&](spec::IdMapping const& mapping) {
+        return id >= mapping.container_id && id - mapping.container_id < mapping.size;
+    });
 }
 
 } // namespace
@@ -42,10 +54,48 @@ bool uses_user_namespace(spec::Spec const& spec) {
     return spec.linux.find(CLONE_NEWUSER) != nullptr;
 }
 
-std::optional<steps::WriteIdMaps> write_id_maps(spec::Spec const& spec) {
+std::optional<steps::WriteIdMaps> write_id_maps(spec::Spec const& spec, HostFacts const& host) {
     if (!spec.linux.creates(CLONE_NEWUSER))
         return std::nullopt;
-    return steps::WriteIdMaps{id_maps(spec.linux.uid_mappings), id_maps(spec.linux.gid_mappings)};
+    auto const& uids = spec.linux.uid_mappings;
+    auto const& gids = spec.linux.gid_mappings;
+    steps::WriteIdMaps maps{id_maps(uids), id_maps(gids)};
+    // user_namespaces(7), "Defining user and group ID mappings": with the capability anything, without it one's own id.
+    auto const writer = [&](unsigned capability, std::vector<spec::IdMapping> const& mappings, std::uint32_t own_id) {
+        bool const may_write = host.has_capability(capability) || is_only(mappings, own_id);
+        return may_write ? steps::MapWriter::runtime : steps::MapWriter::helper;
+    };
+    maps.uid_writer = writer(cap_setuid, uids, host.euid);
+    maps.gid_writer = writer(cap_setgid, gids, host.egid);
+    maps.deny_setgroups = !host.has_capability(cap_setgid) && maps.gid_writer == steps::MapWriter::runtime;
+    return maps;
+}
+
+bool denies_setgroups(spec::Spec const& spec, HostFacts const& host) {
+    auto const maps = write_id_maps(spec, host);
+    return maps && maps->deny_setgroups;
+}
+
+Result<void> check_rights(spec::Spec const& spec, HostFacts const& host) {
+    if (!host.has_capability(cap_sys_admin) && !uses_user_namespace(spec))
+        return fail("/linux/namespaces: a user without privileges needs a user namespace for the container "
+                    "(see 'oci-run spec --rootless')");
+    return {};
+}
+
+Result<void> check_groups(spec::Spec const& spec, spec::Process const& process, HostFacts const& host) {
+    auto const& groups = process.user.additional_gids;
+    if (groups.empty() || !spec.linux.creates(CLONE_NEWUSER))
+        return {};
+    if (denies_setgroups(spec, host))
+        return fail(
+            "/process/user/additionalGids: a user without privileges cannot set groups where "
+            "/linux/gidMappings has only the own group (user_namespaces(7)); more can be mapped with newgidmap");
+    for (std::size_t i = 0; i < groups.size(); ++i)
+        if (!is_mapped(groups[i], spec.linux.gid_mappings))
+            return fail("/process/user/additionalGids/", i, ": group ", groups[i],
+                        " is not mapped by /linux/gidMappings");
+    return {};
 }
 
 std::optional<steps::BecomeMappedUser> become_mapped_user(spec::Spec const& spec) {

@@ -30,8 +30,7 @@ steps::SetUser set_user(spec::Spec const& spec, spec::Process const& process, Ho
     operation.gid = user.gid;
     operation.groups = user.additional_gids;
     operation.umask = user.umask.value_or(host.umask);
-    // An unprivileged user may write gid_map only after setgroups was forbidden, user_namespaces(7).
-    operation.setgroups_denied = host.euid != 0 && spec.linux.creates(CLONE_NEWUSER);
+    operation.setgroups_denied = denies_setgroups(spec, host);
     return operation;
 }
 

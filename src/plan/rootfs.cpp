@@ -17,7 +17,7 @@ steps::MountTarget mount_target(spec::Mount const& mount, std::string const& poi
 
 /// Host side of the list of detached trees; returns the index of `path` in it.
 std::size_t add_source(Rootfs& rootfs, std::string path, bool recursive, std::string pointer) {
-    rootfs.sources.sources.push_back({std::move(path), recursive, std::move(pointer)});
+    rootfs.sources.sources.push_back({std::move(path), recursive, std::move(pointer), 0, 0});
     return rootfs.sources.sources.size() - 1;
 }
 
@@ -33,7 +33,7 @@ void append_parameters(std::string const& option, std::vector<std::string>& para
             parameters.emplace_back(part);
 }
 
-steps::Operation plan_mount(spec::Spec const& spec, std::size_t index, std::string const& bundle,
+steps::Operation plan_mount(spec::Spec const& spec, HostFacts const& host, std::size_t index, std::string const& bundle,
                             std::string const& cgroup, Rootfs& rootfs) {
     auto const& mount = spec.mounts[index];
     auto const pointer = concat("/mounts/", index);
@@ -47,10 +47,15 @@ steps::Operation plan_mount(spec::Spec const& spec, std::size_t index, std::stri
     }
     if (mount.type == "cgroup" || mount.type == "cgroup2") {
         bool const has_namespace = spec.linux.find(CLONE_NEWCGROUP) != nullptr;
-        if (!has_namespace) {
-            // The host's hierarchy shows through: never writable (CVE-2023-25809).
-            target.set |= MOUNT_ATTR_RDONLY;
-            target.clear &= ~static_cast<std::uint64_t>(MOUNT_ATTR_RDONLY);
+        // Without a namespace around it nothing keeps the user of the container's own user namespace, who the cgroup
+        // may belong to, from changing the limits (CVE-2023-25809). Root of the host may do that anyway.
+        bool const privileged = host.euid == 0 && !host.in_user_namespace && !uses_user_namespace(spec);
+        // Without a cgroup of its own what would be mounted is the caller's.
+        if (cgroup.empty() || (!has_namespace && !privileged)) {
+            constexpr auto read_only = static_cast<std::uint64_t>(MOUNT_ATTR_RDONLY);
+            target.set |= read_only;
+            target.clear &= ~read_only;
+            target.recursive_clear &= ~read_only;
         }
         return steps::MountCgroup{std::move(target), has_namespace, cgroup};
     }
@@ -150,9 +155,27 @@ Rootfs plan_rootfs(spec::Spec const& spec, HostFacts const& host, std::string co
                    std::string const& cgroup) {
     Rootfs rootfs;
     for (std::size_t i = 0; i < spec.mounts.size(); ++i)
-        rootfs.mounts.push_back(plan_mount(spec, i, bundle, cgroup, rootfs));
+        rootfs.mounts.push_back(plan_mount(spec, host, i, bundle, cgroup, rootfs));
     plan_devices(spec, host, rootfs);
     return rootfs;
+}
+
+std::optional<steps::StageMounts> stage_mounts(spec::Spec const& spec, HostFacts const& host, Rootfs& rootfs,
+                                               std::string const& path) {
+    // setns(2) back out of the staging namespace needs CAP_SYS_CHROOT.
+    // Nothing can be stacked on "/": clone3(2) then takes the caller for one in a chroot, and those get no namespace.
+    rootfs.staged = uses_user_namespace(spec) && spec.linux.creates(CLONE_NEWNS) &&
+                    host.has_capability(cap_sys_admin) && host.has_capability(cap_sys_chroot) && path != "/";
+    if (!rootfs.staged)
+        return std::nullopt;
+    steps::StageMounts stage{path, rootfs.sources.sources};
+    constexpr std::uint64_t lockable = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+    for (auto const& operation : rootfs.mounts)
+        if (auto const* bind = std::get_if<steps::BindMount>(&operation)) {
+            stage.sources[bind->source].locked = bind->target.set & lockable;
+            stage.sources[bind->source].recursively_locked = bind->target.recursive_set & lockable;
+        }
+    return stage;
 }
 
 std::uint64_t build_propagation(spec::Spec const& spec) {

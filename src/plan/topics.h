@@ -16,7 +16,13 @@ namespace oci::plan {
 
 // ---- namespaces.cpp
 steps::StartInit start_init(spec::Spec const& spec, bool into_cgroup);
-std::optional<steps::WriteIdMaps> write_id_maps(spec::Spec const& spec);
+std::optional<steps::WriteIdMaps> write_id_maps(spec::Spec const& spec, HostFacts const& host);
+/// Whether a normal user can make such a container at all; the errors name the field.
+Result<void> check_rights(spec::Spec const& spec, HostFacts const& host);
+/// Whether `process` can become its user: additional groups must be mapped, and setgroups not denied.
+Result<void> check_groups(spec::Spec const& spec, spec::Process const& process, HostFacts const& host);
+/// Whether the container's processes can set no supplementary groups, user_namespaces(7).
+bool denies_setgroups(spec::Spec const& spec, HostFacts const& host);
 /// Where a user namespace is new or joined: root if it is mapped, else the first mapped id.
 std::optional<steps::BecomeMappedUser> become_mapped_user(spec::Spec const& spec);
 bool uses_user_namespace(spec::Spec const& spec);
@@ -27,7 +33,11 @@ struct Rootfs {
     std::vector<steps::Operation> mounts;  ///< in config.json's order
     std::vector<steps::Operation> devices; ///< nodes and links; empty when /dev is a bind mount
     std::vector<std::string> finish_readonly;
+    bool staged = false; ///< sources and rootfs
 };
+/// Where it helps and the caller may (a new mount namespace before the user namespace takes CAP_SYS_ADMIN).
+std::optional<steps::StageMounts> stage_mounts(spec::Spec const& spec, HostFacts const& host, Rootfs& rootfs,
+                                               std::string const& path);
 Rootfs plan_rootfs(spec::Spec const& spec, HostFacts const& host, std::string const& bundle, std::string const& cgroup);
 /// Of all mounts while the container is built: slave, so that nothing reaches the host, or what rootfsPropagation
 /// needs.

@@ -83,7 +83,7 @@ void make_rootless(ordered_json& config, std::uint32_t uid, std::uint32_t gid) {
         if (mount["type"] == "sysfs") {
             mount["type"] = "none";
             mount["source"] = "/sys";
-            mount["options"] = {"rbind", "nosuid", "noexec", "nodev", "ro"};
+            mount["options"] = {"rbind", "nosuid", "noexec", "nodev", "rro"};
         }
     }
 }

@@ -34,7 +34,7 @@ ordered_json linux_features() {
     ordered_json linux;
     linux["namespaces"] = names(namespace_names());
     linux["capabilities"] = names(capability_names());
-    linux["cgroup"] = {{"v1", false}, {"v2", true}, {"systemd", false}, {"systemdUser", false}, {"rdma", false}};
+    linux["cgroup"] = {{"v1", false}, {"v2", true}, {"systemd", true}, {"systemdUser", true}, {"rdma", true}};
     linux["seccomp"] = seccomp_features();
     linux["apparmor"]["enabled"] = false;
     linux["selinux"]["enabled"] = false;
@@ -56,7 +56,7 @@ std::string features_json(std::string_view seccomp_version) {
         options.push_back(option.name);
     features["linux"] = linux_features();
     features["annotations"]["io.github.seccomp.libseccomp.version"] = seccomp_version;
-    features["potentiallyUnsafeConfigAnnotations"] = ordered_json::array();
+    features["potentiallyUnsafeConfigAnnotations"] = {"org.systemd.property."};
     return features.dump(4, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }
 

@@ -127,18 +127,24 @@ void read_spec(Node const& root, Spec& spec) {
     spec.linux.sysctl = read_sysctl(linux["sysctl"].in("config-linux.md#sysctl"), spec);
 }
 
-/// Calls `read` with the document's root. The JSON library's exceptions end here; none is known to be reachable.
-template <typename Read>
-void read_text(std::string_view text, std::string_view section, Findings& findings, Read read) {
+/// Calls `read` with the document's root, after `change` had the document. The JSON library's exceptions end here; of
+/// the texts read none is known to be reachable.
+template <typename Read, typename Change>
+void read_text(std::string_view text, std::string_view section, Findings& findings, Read read, Change change) {
     try {
-        auto const document = read_document(text);
+        auto document = read_document(text);
         if (!document)
-            findings.problems.push_back(document.error());
-        else
-            read(Node(&*document, "", section, findings));
+            return findings.problems.push_back(document.error());
+        change(*document);
+        read(Node(&*document, "", section, findings));
     } catch (nlohmann::json::exception const& error) {
         findings.problems.push_back({"", concat("cannot be read: ", error.what()), std::string(section)});
     }
+}
+
+template <typename Read>
+void read_text(std::string_view text, std::string_view section, Findings& findings, Read read) {
+    read_text(text, section, findings, read, [](nlohmann::json const&) {});
 }
 
 std::string sentence(Problem const& problem) {
@@ -183,12 +189,19 @@ Result<Process> parse_process(std::string_view json, std::vector<std::string>& w
     return value_or_problem(std::move(process), report.problems);
 }
 
-Result<Resources> parse_resources(std::string_view json) {
+Result<Resources> parse_resources(std::string_view json, std::vector<Override> const& overrides) {
     Report report;
     Findings findings{report.problems, report.warnings};
     Resources resources;
-    read_text(json, "config-linux.md#control-groups", findings,
-              [&](Node const& root) { resources = read_resources(root); });
+    auto const replace = [&](nlohmann::json& document) {
+        for (auto const& one : overrides) {
+            auto& place = document[nlohmann::json::json_pointer(one.pointer)];
+            std::visit([&](auto const& value) { place = value; }, one.value);
+        }
+    };
+    read_text(
+        json, "config-linux.md#control-groups", findings, [&](Node const& root) { resources = read_resources(root); },
+        replace);
     return value_or_problem(std::move(resources), report.problems);
 }
 

@@ -190,7 +190,9 @@ void read_linux(Node const& node, Linux& linux) {
     linux.time_offsets = read_time_offsets(node["timeOffsets"].in("config-linux.md#offset-for-time-namespace"), linux);
     linux.devices = read_devices(node["devices"].in("config-linux.md#devices"));
     linux.cgroups_path = read_cgroups_path(node["cgroupsPath"].in("config-linux.md#cgroups-path"));
-    linux.resources = read_resources(node["resources"].in("config-linux.md#control-groups"));
+    auto const resources = node["resources"].in("config-linux.md#control-groups");
+    linux.resources = read_resources(resources);
+    check_new_resources(resources, linux.resources);
     linux.rootfs_propagation =
         read_propagation(node["rootfsPropagation"].in("config-linux.md#rootfs-mount-propagation"));
     linux.seccomp = read_seccomp(node["seccomp"].in("config-linux.md#seccomp"));

@@ -3,13 +3,16 @@
 //
 // "If the conversion is not possible the runtime MUST generate an error": what existed only in cgroup v1 is refused if
 // it says anything. As in the other runtimes, 0 means unset for weights and memory limits.
+#include <algorithm>
+#include <array>
+
 #include "readers.h"
 
 namespace oci::spec {
 
 namespace {
 
-constexpr std::string_view not_on_cgroup2 = "is not possible on cgroup v2";
+constexpr std::string_view not_on_cgroup2 = "has no equivalent on cgroup v2";
 
 template <typename Number>
 std::optional<Number> unless_zero(std::optional<Number> value) {
@@ -20,16 +23,6 @@ std::optional<std::int64_t> read_bytes(Node const& node) {
     return unless_zero(node.number<std::int64_t>(-1));
 }
 
-/// Memory plus swap: cgroup v2 limits swap alone, so there must be a limit to subtract.
-void check_swap(Node const& node, Memory const& memory) {
-    if (!memory.swap || *memory.swap == -1)
-        return;
-    if (!memory.limit || *memory.limit == -1)
-        node.problem("needs a memory limit: it is the limit of memory and swap together");
-    else if (*memory.swap < *memory.limit)
-        node.problem("must not be less than limit: it is the limit of memory and swap together");
-}
-
 Memory read_memory(Node const& node) {
     Memory memory;
     if (!node.is_object())
@@ -38,12 +31,14 @@ Memory read_memory(Node const& node) {
     memory.reservation = read_bytes(node["reservation"]);
     memory.swap = read_bytes(node["swap"]);
     memory.check_before_update = node["checkBeforeUpdate"].flag();
-    check_swap(node["swap"], memory);
+    if (memory.swap && memory.limit && *memory.swap != -1 && *memory.swap < *memory.limit)
+        node["swap"].problem("must not be less than limit: it is the limit of memory and swap together");
     for (std::string_view const field : {"kernel", "kernelTCP"})
         if (read_bytes(node[field]).value_or(-1) != -1)
             node[field].problem(not_on_cgroup2);
     node["swappiness"].refuse_unless_empty(not_on_cgroup2);
     node["disableOOMKiller"].refuse_unless_empty(not_on_cgroup2);
+    (void)node["useHierarchy"].flag(); // cgroup v2 is always hierarchical
     return memory;
 }
 
@@ -84,7 +79,7 @@ Cpu read_cpu(Node const& node) {
     if (limited && cpu.burst && *cpu.burst > static_cast<std::uint64_t>(*cpu.quota))
         node["burst"].problem("must not be greater than quota");
     for (std::string_view const field : {"realtimeRuntime", "realtimePeriod"})
-        node[field].refuse_unless_empty("is not possible: realtime limits are not supported on cgroup v2");
+        node[field].refuse_unless_empty(not_on_cgroup2);
     return cpu;
 }
 
@@ -126,12 +121,97 @@ void refuse_network(Node const& node) {
     node["priorities"].refuse_unless_empty(not_on_cgroup2);
 }
 
-void refuse_block_io(Node const& node) {
+std::uint32_t read_device_number(Node const& node) {
+    return node.required().number<std::uint32_t>().value_or(0);
+}
+
+/// The range of cgroup v1: below 10 the conversion to io.weight would leave that file's range.
+std::optional<std::uint16_t> read_weight(Node const& node) {
+    constexpr std::uint16_t smallest = 10;
+    constexpr std::uint16_t largest = 1000;
+    auto const weight = unless_zero(node.number<std::uint16_t>());
+    if (!weight || (*weight >= smallest && *weight <= largest))
+        return weight;
+    node.problem("must be from ", smallest, " to ", largest, ", is ", *weight);
+    return std::nullopt;
+}
+
+DeviceWeight read_device_weight(Node const& node) {
+    node["leafWeight"].refuse_unless_empty(not_on_cgroup2);
+    if (!node["weight"].present() && !node["leafWeight"].present())
+        node.problem("must have weight or leafWeight");
+    return {read_device_number(node["major"]), read_device_number(node["minor"]), read_weight(node["weight"])};
+}
+
+std::vector<DeviceRate> read_rates(Node const& list) {
+    std::vector<DeviceRate> rates;
+    for (auto const& node : list.objects())
+        rates.push_back({read_device_number(node["major"]), read_device_number(node["minor"]),
+                         node["rate"].required().number<std::uint64_t>().value_or(0)});
+    return rates;
+}
+
+BlockIo read_block_io(Node const& node) {
+    BlockIo block_io;
     if (!node.is_object())
-        return;
-    for (std::string_view const field : {"weight", "leafWeight", "weightDevice", "throttleReadBpsDevice",
-                                         "throttleWriteBpsDevice", "throttleReadIOPSDevice", "throttleWriteIOPSDevice"})
-        node[field].refuse_unless_empty();
+        return block_io;
+    block_io.weight = read_weight(node["weight"]);
+    node["leafWeight"].refuse_unless_empty(not_on_cgroup2);
+    for (auto const& entry : node["weightDevice"].objects())
+        block_io.weight_devices.push_back(read_device_weight(entry));
+    block_io.read_bytes = read_rates(node["throttleReadBpsDevice"]);
+    block_io.write_bytes = read_rates(node["throttleWriteBpsDevice"]);
+    block_io.read_operations = read_rates(node["throttleReadIOPSDevice"]);
+    block_io.write_operations = read_rates(node["throttleWriteIOPSDevice"]);
+    return block_io;
+}
+
+/// "64KB", "2MB", "1GB". Whether the machine has pages of that size is seen when the control file is opened.
+std::string read_page_size(Node const& node) {
+    std::string size = node.required().text();
+    auto const digits = size.find_first_not_of("0123456789");
+    bool const valid = digits != std::string::npos && digits > 0 && size[0] != '0' &&
+                       (size.substr(digits) == "KB" || size.substr(digits) == "MB" || size.substr(digits) == "GB");
+    if (!size.empty() && !valid)
+        node.problem("must be a size such as 64KB, 2MB or 1GB, is ", in_quotes(size));
+    return size;
+}
+
+std::map<std::string, RdmaLimit> read_rdma(Node const& node) {
+    std::map<std::string, RdmaLimit> limits;
+    for (auto const& [device, entry] : node.members()) {
+        // The control file takes lines of words.
+        if (device.empty() || device.find_first_of(" \t\n") != std::string::npos)
+            entry.problem("must be the name of a device");
+        if (!entry.is_object())
+            continue;
+        RdmaLimit const limit{entry["hcaHandles"].number<std::uint32_t>(), entry["hcaObjects"].number<std::uint32_t>()};
+        if (!entry["hcaHandles"].present() && !entry["hcaObjects"].present())
+            entry.problem("must have hcaHandles or hcaObjects");
+        limits[device] = limit;
+    }
+    return limits;
+}
+
+/// They change what this program itself relies on: which processes are in the cgroup, whether they run, and what is
+/// below it.
+constexpr std::array<std::string_view, 6> own_files = {"cgroup.freeze",          "cgroup.kill",    "cgroup.procs",
+                                                       "cgroup.subtree_control", "cgroup.threads", "cgroup.type"};
+
+std::map<std::string, std::string> read_unified(Node const& node) {
+    std::map<std::string, std::string> files;
+    for (auto const& [file, value] : node.members()) {
+        auto const dot = file.find('.');
+        if (file.find('/') != std::string::npos)
+            value.problem("must be named by a file name (no slashes)");
+        else if (dot == 0 || dot == std::string::npos || dot + 1 == file.size())
+            value.problem("must be named in the form CONTROLLER.PARAMETER");
+        else if (std::find(own_files.begin(), own_files.end(), file) != own_files.end())
+            value.problem("is for the runtime to write, not a resource");
+        if (value.present())
+            files[file] = value.text();
+    }
+    return files;
 }
 
 } // namespace
@@ -145,13 +225,22 @@ Resources read_resources(Node const& node) {
     resources.memory = read_memory(node["memory"].in("config-linux.md#memory"));
     resources.cpu = read_cpu(node["cpu"].in("config-linux.md#cpu"));
     if (auto const pids = node["pids"].in("config-linux.md#pids"); pids.is_object())
-        resources.pids_limit = pids["limit"].number<std::int64_t>(-1);
+        resources.pids_limit = pids["limit"].number<std::int64_t>(); // below 0: unlimited, as in the other runtimes
     refuse_network(node["network"].in("config-linux.md#network"));
-    refuse_block_io(node["blockIO"].in("config-linux.md#block-io"));
-    node["hugepageLimits"].in("config-linux.md#huge-page-limits").refuse_unless_empty();
-    node["rdma"].in("config-linux.md#rdma").refuse_unless_empty();
-    node["unified"].in("config-linux.md#unified").refuse_unless_empty();
+    resources.block_io = read_block_io(node["blockIO"].in("config-linux.md#block-io"));
+    for (auto const& entry : node["hugepageLimits"].in("config-linux.md#huge-page-limits").objects())
+        resources.hugepage_limits.push_back(
+            {read_page_size(entry["pageSize"]), entry["limit"].required().number<std::uint64_t>().value_or(0)});
+    resources.rdma = read_rdma(node["rdma"].in("config-linux.md#rdma"));
+    resources.unified = read_unified(node["unified"].in("config-linux.md#unified"));
     return resources;
+}
+
+void check_new_resources(Node const& node, Resources const& resources) {
+    auto const& memory = resources.memory;
+    if (memory.swap.value_or(-1) != -1 && memory.limit.value_or(-1) == -1)
+        node["memory"].in("config-linux.md#memory")["swap"].problem(
+            "needs a memory limit: it is the limit of memory and swap together");
 }
 
 } // namespace oci::spec

@@ -18,6 +18,8 @@ void read_linux(Node const& node, Linux& linux);
 /// After the rest of `spec`: what is allowed depends on the namespaces and on hostname and domainname.
 std::map<std::string, std::string> read_sysctl(Node const& node, Spec const& spec);
 Resources read_resources(Node const& node);
+/// What must be right besides where a cgroup is made, and nothing is there yet to build on.
+void check_new_resources(Node const& node, Resources const& resources);
 std::optional<Seccomp> read_seccomp(Node const& node);
 
 } // namespace oci::spec

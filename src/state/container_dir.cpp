@@ -43,12 +43,17 @@ Failure lookup_failure(Error error) {
     return Failure(std::move(error));
 }
 
-bool is_below(std::string_view path, std::string_view folder) {
-    return path.starts_with(folder) && path.size() > folder.size() && path[folder.size()] == '/';
+/// "": default_root() had nothing to offer.
+Result<void> check_root(std::string const& root) {
+    if (root.empty())
+        return fail(
+            "no folder for the state of containers: XDG_RUNTIME_DIR is not set or empty; set it, or give --root");
+    return {};
 }
 
 /// The folder that holds all containers, made where it is missing.
 Result<kernel::Fd> make_root(std::string const& root) {
+    TRY(check_root(root));
     auto const top = TRY(kernel::openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY));
     auto made = TRY(in_context(kernel::make_directories_in_root(top.get(), clean_path(root), 0700), "state root"));
     char const* const runtime_directory = std::getenv("XDG_RUNTIME_DIR");
@@ -159,7 +164,7 @@ std::string default_root(std::uint32_t euid, bool in_user_namespace, char const*
     bool const rootless = euid != 0 || (in_user_namespace && !named_root);
     if (rootless && xdg_runtime_dir != nullptr && *xdg_runtime_dir != '\0')
         return absolute_path("/", concat(xdg_runtime_dir, "/oci-run"));
-    return "/run/oci-run";
+    return euid == 0 ? "/run/oci-run" : "";
 }
 
 Result<ContainerDir> ContainerDir::reserve(std::string const& root, std::string const& id) {
@@ -175,6 +180,7 @@ Result<ContainerDir> ContainerDir::reserve(std::string const& root, std::string 
 
 Result<ContainerDir> ContainerDir::open(std::string const& root, std::string const& id) {
     TRY(check_id(id));
+    TRY(check_root(root));
     auto root_directory = kernel::openat(AT_FDCWD, root, O_PATH | O_DIRECTORY);
     if (!root_directory)
         return lookup_failure(std::move(root_directory).error());
@@ -187,6 +193,7 @@ Result<ContainerDir> ContainerDir::open(std::string const& root, std::string con
 Result<ContainerDir> ContainerDir::open_locked(std::string const& root, std::string const& id,
                                                kernel::Deadline deadline) {
     TRY(check_id(id));
+    TRY(check_root(root));
     auto root_directory = kernel::openat(AT_FDCWD, root, O_PATH | O_DIRECTORY);
     if (!root_directory)
         return lookup_failure(std::move(root_directory).error());
@@ -310,6 +317,7 @@ Result<void> ContainerDir::remove() {
 }
 
 Result<std::vector<std::string>> container_ids(std::string const& root) {
+    TRY(check_root(root));
     auto const directory = kernel::openat(AT_FDCWD, root, O_RDONLY | O_DIRECTORY);
     if (!directory && directory.error().errno_value == ENOENT)
         return std::vector<std::string>{};

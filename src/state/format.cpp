@@ -113,6 +113,7 @@ Result<Record> parse_record(std::string_view text) {
         return wrong("cgroupDriver");
     record.cgroup_path = TRY(path_member(object, "cgroupPath"));
     record.cgroup_created = TRY(path_member(object, "cgroupCreated"));
+    record.systemd_unit = TRY(text_member(object, "systemdUnit"));
     return record;
 }
 
@@ -128,6 +129,7 @@ Result<State> parse_state(std::string_view text) {
     state.start_time = TRY(number_member<std::uint64_t>(object, "startTime"));
     state.owner = TRY(number_member<std::uint32_t>(object, "owner"));
     state.has_process = TRY(flag_member(object, "hasProcess"));
+    state.devices_updated = TRY(flag_member(object, "devicesUpdated"));
     return state;
 }
 
@@ -152,6 +154,7 @@ std::string to_json(Record const& record) {
     object["cgroupDriver"] = record.cgroup_driver;
     object["cgroupPath"] = record.cgroup_path;
     object["cgroupCreated"] = record.cgroup_created;
+    object["systemdUnit"] = record.systemd_unit;
     return sealed_text(object);
 }
 
@@ -166,6 +169,7 @@ std::string to_json(State const& state) {
     object["startTime"] = state.start_time;
     object["owner"] = state.owner;
     object["hasProcess"] = state.has_process;
+    object["devicesUpdated"] = state.devices_updated;
     return sealed_text(object);
 }
 

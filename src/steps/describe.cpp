@@ -86,6 +86,11 @@ std::string options_text(MountTarget const& target) {
     return join(options, ",");
 }
 
+std::string sources_text(std::vector<MountSource> const& sources) {
+    return list(sources,
+                [](auto const& source) { return concat(source.path, source.recursive ? " (recursive)" : ""); });
+}
+
 std::string capabilities_text(std::uint64_t set) {
     auto const names = capability_names();
     std::string out;
@@ -103,25 +108,59 @@ std::string argument_text(std::string const& argument) {
     return plain ? argument : json_string(argument);
 }
 
-// ---- one sentence for each operation, in the order of the headers
-
-std::string sentence(CreateCgroup const& operation) {
+std::string controllers_text(std::vector<CgroupSetting> const& needs) {
     std::vector<std::string> controllers;
-    for (auto const& setting : operation.needs) {
+    for (auto const& setting : needs) {
         bool const known = std::find(controllers.begin(), controllers.end(), setting.controller) != controllers.end();
         if (!known && !setting.controller.empty())
             controllers.push_back(setting.controller);
     }
+    return join(controllers, ", ");
+}
+
+// ---- one sentence for each operation, in the order of the headers
+
+std::string sentence(CreateCgroup const& operation) {
+    auto const controllers = controllers_text(operation.needs);
     return concat("create cgroup ", operation.path,
-                  in_brackets({controllers.empty() ? "" : concat("with ", join(controllers, ", "))}));
+                  in_brackets({controllers.empty() ? "" : concat("with ", controllers)}));
+}
+std::string sentence(EnableControllers const& operation) {
+    auto const controllers = controllers_text(operation.needs);
+    return concat("enable ", controllers.empty() ? "controllers" : controllers, " for cgroup ", operation.path);
 }
 std::string sentence(ApplyCgroupSettings const& operation) {
-    return concat(
-        "set ", list(operation.settings, [](auto const& setting) { return concat(setting.file, " ", setting.value); }));
+    return concat("set ", list(operation.settings, [](auto const& setting) {
+                      bool const has_fallback = !setting.fallback_file.empty();
+                      return concat(
+                          setting.file, " ", setting.value,
+                          has_fallback ? concat(" (or ", setting.fallback_file, " ", setting.fallback_value, ")") : "");
+                  }));
+}
+std::string sentence(DelegateCgroup const& operation) {
+    return concat("give the cgroup to user ", operation.uid);
 }
 std::string sentence(AttachDeviceFilter const& operation) {
     return concat("attach device filter",
                   in_brackets({join(operation.rules, ", "), counted(operation.program.size(), "instruction")}));
+}
+std::string summary(CreateScope const& operation) {
+    return concat("start unit ", operation.unit, " with a placeholder, as cgroup ", operation.path);
+}
+std::string sentence(CreateScope const& operation) {
+    return concat(summary(operation), in_brackets({list(operation.properties, bus_text)}));
+}
+std::string sentence(EndPlaceholder const&) {
+    return "end the placeholder";
+}
+std::string summary(SetUnitProperties const& operation) {
+    return concat("set properties of unit ", operation.unit);
+}
+std::string sentence(SetUnitProperties const& operation) {
+    auto const properties = concat(summary(operation), in_brackets({list(operation.properties, bus_text)}));
+    return operation.settings.empty()
+               ? properties
+               : concat(sentence(ApplyCgroupSettings{operation.settings, true}), "; ", properties);
 }
 std::string sentence(UnshareCgroupNamespace const&) {
     return "make a cgroup namespace";
@@ -132,7 +171,8 @@ std::string sentence(ReserveContainer const& operation) {
 }
 std::string sentence(RecordContainer const& operation) {
     return concat("record bundle ", operation.bundle,
-                  operation.cgroup_path.empty() ? "" : concat(" and cgroup ", operation.cgroup_path));
+                  operation.cgroup_path.empty() ? "" : concat(" and cgroup ", operation.cgroup_path),
+                  operation.unit.empty() ? "" : concat(" of unit ", operation.unit));
 }
 std::string sentence(ConnectConsole const& operation) {
     return operation.path.empty() ? "make ready to pass on the terminal"
@@ -184,13 +224,21 @@ std::string sentence(StartInit const& operation) {
     return out;
 }
 std::string sentence(WriteIdMaps const& operation) {
-    return concat("write id maps uid ", id_maps_text(operation.uids), "; gid ", id_maps_text(operation.gids));
+    auto const by = [](MapWriter writer, std::string_view helper) {
+        return writer == MapWriter::helper ? concat(" by ", helper) : std::string();
+    };
+    return concat("write id maps uid ", id_maps_text(operation.uids), by(operation.uid_writer, "newuidmap"), "; gid ",
+                  id_maps_text(operation.gids), by(operation.gid_writer, "newgidmap"),
+                  operation.deny_setgroups ? ", setgroups denied" : "");
 }
 std::string sentence(BecomeMappedUser const& operation) {
     return concat("become mapped user ", operation.uid, ":", operation.gid);
 }
 std::string sentence(JoinMountNamespace const& operation) {
     return concat("join mount namespace ", operation.path);
+}
+std::string sentence(BringLoopbackUp const&) {
+    return "bring loopback up";
 }
 std::string sentence(SetHostname const& operation) {
     return concat("set hostname ", operation.name);
@@ -289,13 +337,16 @@ std::string sentence(Execute const& operation) {
 std::string sentence(IsolateMounts const& operation) {
     return concat("make all mounts ", propagation_name(operation.propagation));
 }
+std::string sentence(StageMounts const& operation) {
+    return concat("stage ", operation.rootfs,
+                  operation.sources.empty() ? "" : concat(" and mount sources ", sources_text(operation.sources)));
+}
 std::string sentence(OpenProcfs const&) {
     return "open a private procfs";
 }
 std::string sentence(OpenMountSources const& operation) {
-    return concat("open mount sources ", list(operation.sources, [](auto const& source) {
-                      return concat(source.path, source.recursive ? " (recursive)" : "");
-                  }));
+    return operation.staged ? concat("take ", counted(operation.sources.size(), "staged mount source"))
+                            : concat("open mount sources ", sources_text(operation.sources));
 }
 std::string sentence(AttachRootfs const& operation) {
     return concat("attach rootfs ", operation.path);
@@ -389,6 +440,17 @@ std::string_view actor_name(Actor actor) {
 std::string_view operation_name(Operation const& operation) {
     return std::visit([](auto const& alternative) { return type_name<std::decay_t<decltype(alternative)>>(); },
                       operation);
+}
+
+std::string describe_briefly(Operation const& operation) {
+    return printable(std::visit(
+        [](auto const& alternative) {
+            if constexpr (requires { summary(alternative); })
+                return summary(alternative);
+            else
+                return sentence(alternative);
+        },
+        operation));
 }
 
 std::string describe(Operation const& operation) {

@@ -110,5 +110,33 @@ TEST(Paths, Parts) {
     EXPECT_EQ(parent_path("b"), ".");
 }
 
+TEST(Text, durations_as_go_writes_them) {
+    using std::chrono::nanoseconds;
+    EXPECT_EQ(nanoseconds(5'000'000'000), parse_duration("5s"));
+    EXPECT_EQ(nanoseconds(90'000'000'000), parse_duration("1m30s"));
+    EXPECT_EQ(nanoseconds(500'000'000), parse_duration("500ms"));
+    EXPECT_EQ(nanoseconds(5'400'000'000'000), parse_duration("1.5h"));
+    EXPECT_EQ(nanoseconds(500'000'000), parse_duration(".5s"));
+    EXPECT_EQ(nanoseconds(1'002'003), parse_duration("1ms2us3ns"));
+    EXPECT_EQ(nanoseconds(7000), parse_duration("7\u00b5s"));
+    EXPECT_EQ(nanoseconds(7000), parse_duration("7\u03bcs"));
+    EXPECT_EQ(nanoseconds(-2'000'000'000), parse_duration("-2s"));
+    EXPECT_EQ(nanoseconds(2'000'000'000), parse_duration("+2s"));
+    EXPECT_EQ(nanoseconds(0), parse_duration("0"));
+    EXPECT_EQ(nanoseconds(0), parse_duration("-0s"));
+    for (auto const* const text : {"", "5", "s", "-", "+", "1d", "5 s", " 5s", "5s ", "1m30", "1.2.3s", "1e3s", ".s",
+                                   "--1s", "300000000h", "infs"})
+        EXPECT_FALSE(parse_duration(text)) << text;
+}
+
 } // namespace
+TEST(IsBelow, comparesWholeNames) {
+    EXPECT_TRUE(is_below("/a/b", "/a"));
+    EXPECT_TRUE(is_below("/a", "/"));
+    EXPECT_FALSE(is_below("/a", "/a"));
+    EXPECT_FALSE(is_below("/", "/"));
+    EXPECT_FALSE(is_below("/ab", "/a"));
+    EXPECT_FALSE(is_below("/a", ""));
+}
+
 } // namespace oci

@@ -263,5 +263,43 @@ TEST(Arguments, formats) {
     EXPECT_FALSE(format({"--format=yaml"}, OutputFormat::text));
 }
 
+TEST(Bytes, AreReadAsDockerWritesThem) {
+    struct Size {
+        std::string_view text;
+        std::int64_t bytes;
+    };
+    for (auto const& [text, bytes] : std::initializer_list<Size>{{"0", 0},
+                                                                 {"2048", 2048},
+                                                                 {"-1", -1},
+                                                                 {"9223372036854775807", INT64_MAX},
+                                                                 {"512m", 512LL << 20},
+                                                                 {"512M", 512LL << 20},
+                                                                 {"1k", 1024},
+                                                                 {"1kb", 1024},
+                                                                 {"1 KiB", 1024},
+                                                                 {"5b", 5},
+                                                                 {"1.5GiB", 3LL << 29},
+                                                                 {"2t", 2LL << 40},
+                                                                 {"3P", 3LL << 50}})
+        EXPECT_EQ(parse_bytes(text), bytes) << text;
+}
+
+TEST(Bytes, NothingElseIsASize) {
+    for (std::string_view const text : {"", "-2", "-1k", "m", "1x", "1mm", "1mib5", "0x10", "inf", "nan", "1e3", " 1",
+                                        "9223372036854775808", "8192p", "1.2.3"})
+        EXPECT_EQ(parse_bytes(text), std::nullopt) << text;
+}
+
+TEST(Ps, keeps_the_header_and_the_rows_of_the_container) {
+    constexpr auto* const table = "UID   PID CMD\nroot  1 init\nu  22 a  b\n\nu 222 c\n";
+    EXPECT_EQ("UID   PID CMD\nu  22 a  b\n", rows_of_processes(table, {2, 22}));
+    EXPECT_EQ("UID   PID CMD\n", rows_of_processes(table, {}));
+    EXPECT_EQ("PID\n", rows_of_processes("PID", {1}));
+    EXPECT_EQ("couldn't find PID field in ps output", rows_of_processes("UID CMD\n1 2\n", {1}).error().message);
+    EXPECT_FALSE(rows_of_processes("", {1}));
+    EXPECT_FALSE(rows_of_processes("COMMAND PID\nmy program 22\n", {22}));
+    EXPECT_FALSE(rows_of_processes("CMD PID\nx\n", {22})) << "a row without that column";
+}
+
 } // namespace
 } // namespace oci::commands

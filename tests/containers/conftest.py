@@ -2,7 +2,6 @@
 """Fixtures of the container tests. After every test the host must be as it was before: see `nothing_left`."""
 
 import os
-import pathlib
 import shutil
 import subprocess
 
@@ -13,7 +12,7 @@ import harness
 
 def pytest_configure(config):
     # Started by run.sh, which makes the surroundings; without them the tests would change the host.
-    if os.geteuid() != 0 or not pathlib.Path("/sys/fs/cgroup/init/cgroup.procs").exists():
+    if os.geteuid() != 0 or not (harness.SYSTEMD or (harness.OWN_CGROUP / "cgroup.procs").exists()):
         raise pytest.UsageError("start these tests with 'sudo tests/containers/run.sh'")
     if not os.access(harness.PROGRAM, os.X_OK):
         raise pytest.UsageError(f"no program at {harness.PROGRAM}: build it, or set OCI_RUN")
@@ -22,12 +21,12 @@ def pytest_configure(config):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """In CI a skip is a failure, unless the kernel is the reason."""
+    """In CI a skip is a failure, unless the kernel is the reason; in the virtual machine it has all that tests need."""
     outcome = yield
     report = outcome.get_result()
     if report.skipped and os.environ.get("CI") == "true" and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2]
-        if "kernel:" not in reason:
+        if "kernel:" not in reason or "OCI_RUN_VM" in os.environ:
             report.outcome = "failed"
             report.longrepr = f"skipped in CI: {reason}"
 
@@ -35,6 +34,12 @@ def pytest_runtest_makereport(item, call):
 def pytest_terminal_summary(terminalreporter):
     """The reason of each skip, and the counts as tests/run.sh reads them."""
     count = lambda *outcomes: sum(len(terminalreporter.stats.get(outcome, [])) for outcome in outcomes)
+    mode = " --systemd" if harness.SYSTEMD else ""
+    for report in terminalreporter.stats.get("failed", []) + terminalreporter.stats.get("error", []):
+        again = f"tests/containers/run.sh{mode} '{report.nodeid}'"
+        if "OCI_RUN_VM" in os.environ:
+            again = f'tests/vm/run.sh{mode} "{again}"'
+        terminalreporter.write_line(f"to run it alone: sudo OCI_RUN={harness.PROGRAM} {again}")
     for report in terminalreporter.stats.get("skipped", []):
         terminalreporter.write_line(f"skipped: {report.nodeid}: {report.longrepr[2]}")
     terminalreporter.write_line(
@@ -60,7 +65,8 @@ def nothing_left(surroundings):
 
 
 @pytest.fixture
-def oci(session, nothing_left):
+def oci(session, new_bundle):
+    """After `new_bundle`, so its containers are gone before the bundles are."""
     program = harness.Oci(session.folder)
     yield program
     program.delete_all()

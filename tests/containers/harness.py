@@ -17,9 +17,11 @@ import time
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.path.abspath(os.environ.get("OCI_RUN") or (REPOSITORY / "build/dev/oci-run"))
 CGROUPS = pathlib.Path("/sys/fs/cgroup")
-OWN_CGROUP = CGROUPS / "init"
-# Nothing here takes seconds; the deadline only ends what hangs.
-DEADLINE = 30
+# A service manager is PID 1, and the tests run in the host's own cgroups: see run.sh.
+SYSTEMD = "OCI_RUN_TESTS_SYSTEMD" in os.environ
+OWN_CGROUP = CGROUPS / ("system.slice/oci-run-tests.service" if SYSTEMD else "init")
+# Nothing here takes seconds; the deadline only ends what hangs. An emulated machine is much slower.
+DEADLINE = 240 if "OCI_RUN_VM" in os.environ else 30
 
 # A fixed environment, so that what the caller has set changes nothing. Sanitizers: leaks are not looked for, because that
 # needs ptrace, which does not work from inside the namespaces.
@@ -333,19 +335,27 @@ class Surroundings:
 
     @staticmethod
     def _cgroups():
-        return sorted(folder for folder, _, _ in os.walk(CGROUPS))
+        """All that a container may have made. The service manager's services and slices come and go by themselves."""
+        def is_others(path):
+            return SYSTEMD and (path.endswith(".slice") or any(
+                part.endswith((".service", ".mount", ".socket")) or part == "init.scope" for part in path.split("/")))
+        return sorted(folder for folder, _, _ in os.walk(CGROUPS) if not is_others(folder))
 
-    @staticmethod
-    def _processes():
+    @classmethod
+    def _processes(cls):
         reap()
         found = {}
-        for folder, _, _ in os.walk(CGROUPS):
+        folders = {*cls._cgroups(), str(OWN_CGROUP)}
+        if SYSTEMD:
+            folders.discard(str(CGROUPS))  # the kernel's own threads, which come and go
+        for folder in folders:
             try:
                 pids = pathlib.Path(folder, "cgroup.procs").read_text().split()
             except OSError:
                 continue
             for pid in pids:
                 try:
+                    os.readlink(f"/proc/{pid}/exe")  # threads of the kernel have none; in a machine of our own they come and go
                     found[pid] = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
                 except OSError:
                     pass

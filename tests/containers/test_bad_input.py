@@ -138,8 +138,6 @@ NOT_YET = [
     ("/process/execCPUAffinity", {"initial": "0"}), ("/linux/intelRdt", {"closID": "x"}),
     ("/linux/memoryPolicy", {"mode": "MPOL_BIND", "nodes": "0"}), ("/linux/personality", {"domain": "LINUX32"}),
     ("/linux/netDevices", {"eth0": {}}), ("/linux/mountLabel", "label"),
-    ("/linux/resources/blockIO", {"weight": 100}), ("/linux/resources/hugepageLimits", [{"pageSize": "2MB", "limit": 1}]),
-    ("/linux/resources/rdma", {"mlx5_1": {"hcaHandles": 3}}), ("/linux/resources/unified", {"memory.high": "1"}),
     ("/linux/resources/network", {"classID": 1}),
 ]
 

@@ -571,8 +571,9 @@ def test_cgroup_manager_disabled(oci, bundle):
 
 
 @pytest.mark.parametrize("option", [("--cgroup-manager", "systemd"), ("--systemd-cgroup",)])
-def test_systemd_is_refused_clearly(oci, bundle, option):
-    oci.run(bundle.args("true"), before=option).failed("systemd", "not built yet")
+def test_without_systemd_its_driver_is_refused_clearly(oci, bundle, host_mount, option):
+    host_mount("-t", "tmpfs", "none", "/run")
+    oci.run(bundle.args("true"), before=option).failed("--systemd-cgroup", "systemd is not running on this host")
 
 
 def test_children_are_born_in_the_containers_cgroup(oci, bundle):

@@ -24,9 +24,28 @@ TEST(Describe, CgroupOperations) {
     EXPECT_EQ(describe(CreateCgroup{.path = "/c1", .needs = {}}), "create cgroup /c1");
     EXPECT_EQ(describe(CreateCgroup{.path = "/c1", .needs = {memory, pids, swap, frozen}}),
               "create cgroup /c1 (with memory, pids)");
-    EXPECT_EQ(describe(ApplyCgroupSettings{{memory, pids}}), "set memory.max 536870912, pids.max 100");
+    EXPECT_EQ(describe(EnableControllers{.path = "/c1", .needs = {memory, pids, swap}}),
+              "enable memory, pids for cgroup /c1");
+    EXPECT_EQ(describe(ApplyCgroupSettings{.settings = {memory, pids}}), "set memory.max 536870912, pids.max 100");
+    CgroupSetting const weight{.file = "io.bfq.weight",
+                               .value = "500",
+                               .controller = "io",
+                               .pointer = "/e",
+                               .fallback_file = "io.weight",
+                               .fallback_value = "4950"};
+    EXPECT_EQ(describe(ApplyCgroupSettings{.settings = {weight}}), "set io.bfq.weight 500 (or io.weight 4950)");
+    EXPECT_EQ(describe(DelegateCgroup{100000}), "give the cgroup to user 100000");
     EXPECT_EQ(describe(AttachDeviceFilter{.rules = {"allow c 1:3 rwm", "deny a *:* rwm"}, .program = {1, 2, 3}}),
               "attach device filter (allow c 1:3 rwm, deny a *:* rwm; 3 instructions)");
+    EXPECT_EQ(describe(CreateScope{.unit = "a-c1.scope",
+                                   .path = "/a.slice/a-c1.scope",
+                                   .properties = {{"MemoryMax", std::uint64_t{1} << 20U},
+                                                  {"AllowedCPUs", std::vector<std::uint8_t>{3}}}}),
+              "start unit a-c1.scope with a placeholder, as cgroup /a.slice/a-c1.scope (MemoryMax 1048576, AllowedCPUs "
+              "0x03)");
+    EXPECT_EQ(describe(EndPlaceholder{}), "end the placeholder");
+    EXPECT_EQ(describe(SetUnitProperties{"a-c1.scope", {{"Delegate", true}}, {}, {}}),
+              "set properties of unit a-c1.scope (Delegate yes)");
     EXPECT_EQ(describe(UnshareCgroupNamespace{}), "make a cgroup namespace");
 }
 
@@ -34,6 +53,8 @@ TEST(Describe, LifecycleOperations) {
     EXPECT_EQ(describe(ReserveContainer{"c1"}), "reserve container c1");
     EXPECT_EQ(describe(RecordContainer{.bundle = "/b", .cgroup_path = "/c1"}), "record bundle /b and cgroup /c1");
     EXPECT_EQ(describe(RecordContainer{.bundle = "/b", .cgroup_path = ""}), "record bundle /b");
+    EXPECT_EQ(describe(RecordContainer{.bundle = "/b", .cgroup_path = "/a", .unit = "u.scope"}),
+              "record bundle /b and cgroup /a of unit u.scope");
     EXPECT_EQ(describe(ConnectConsole{"/run/c.sock"}), "connect to console socket /run/c.sock");
     EXPECT_EQ(describe(ConnectConsole{}), "make ready to pass on the terminal");
     HookProgram const first{.path = "/usr/bin/x", .arguments = {"x"}, .environment = {}, .timeout = {}};
@@ -60,6 +81,9 @@ TEST(Describe, NamespaceOperations) {
     EXPECT_EQ(describe(StartInit{}), "start init in the cgroup");
     EXPECT_EQ(describe(WriteIdMaps{.uids = {{0, 100000, 65536}}, .gids = {{0, 100000, 1}, {1, 5, 2}}}),
               "write id maps uid 0 100000 65536; gid 0 100000 1, 1 5 2");
+    EXPECT_EQ(describe(WriteIdMaps{
+                  .uids = {{0, 7, 2}}, .gids = {{0, 7, 1}}, .uid_writer = MapWriter::helper, .deny_setgroups = true}),
+              "write id maps uid 0 7 2 by newuidmap; gid 0 7 1, setgroups denied");
     EXPECT_EQ(describe(BecomeMappedUser{.uid = 1, .gid = 2}), "become mapped user 1:2");
     EXPECT_EQ(describe(SetSysctls{{{"net/ipv4/ip_forward", "1"}}}), "set sysctl net/ipv4/ip_forward=1");
     EXPECT_EQ(describe(JoinContainer{{CLONE_NEWUSER, CLONE_NEWPID}}), "join the container's user, pid namespaces");
@@ -125,6 +149,10 @@ TEST(Describe, MountOptionsAreThoseOfConfigJson) {
 TEST(Describe, RootfsOperations) {
     EXPECT_EQ(describe(IsolateMounts{MS_SLAVE | MS_REC}), "make all mounts rslave");
     EXPECT_EQ(describe(OpenMountSources{{{"/a", true}, {"/b", false}}}), "open mount sources /a (recursive), /b");
+    EXPECT_EQ(describe(OpenMountSources{{{"/a", true}}, true}), "take 1 staged mount source");
+    EXPECT_EQ(describe(StageMounts{.rootfs = "/r", .sources = {}}), "stage /r");
+    EXPECT_EQ(describe(StageMounts{.rootfs = "/r", .sources = {{"/a", true}}}),
+              "stage /r and mount sources /a (recursive)");
     DeviceNode const null{.path = "/dev/null", .type = 'c', .major = 1, .minor = 3, .mode = 0666, .uid = 0, .gid = 0};
     DeviceNode const fifo{.path = "/dev/f", .type = 'p', .major = 0, .minor = 0, .mode = 0600, .uid = 5, .gid = 6};
     EXPECT_EQ(describe(CreateDevices{.nodes = {null, fifo}}),
@@ -138,6 +166,7 @@ TEST(Describe, RootfsOperations) {
               "set up the console (80x24 characters; owner 7)");
     EXPECT_EQ(describe(PivotRoot{}), "pivot root");
     EXPECT_EQ(describe(PivotRoot{.by_moving = true}), "move root and chroot");
+    EXPECT_EQ(describe(BringLoopbackUp{}), "bring loopback up");
     EXPECT_EQ(describe(FinishReadonlyMounts{{"/dev", "/x"}}), "make mounts /dev, /x read-only");
     EXPECT_EQ(describe(MaskPaths{{"/proc/kcore"}}), "mask /proc/kcore");
     EXPECT_EQ(describe(MakePathsReadonly{{"/proc/sys", "/proc/bus"}}), "make /proc/sys, /proc/bus read-only");

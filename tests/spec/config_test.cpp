@@ -246,7 +246,7 @@ TEST(ParseResources, ReadsAResourcesObject) {
     ASSERT_TRUE(resources);
     EXPECT_EQ(resources->pids_limit, 7);
     EXPECT_EQ(parse_resources(R"({"pids": {"limit": "7"}})").error().message,
-              "/pids/limit: must be an integer from -1 to 9223372036854775807, is a string");
+              "/pids/limit: must be an integer from -9223372036854775808 to 9223372036854775807, is a string");
 }
 
 } // namespace

@@ -83,14 +83,13 @@ TEST(Features, Document) {
     auto const& linux = features["linux"];
     EXPECT_EQ(linux["namespaces"].size(), 8U);
     EXPECT_EQ(linux["capabilities"].size(), capability_names().size());
-    EXPECT_EQ(
-        linux["cgroup"],
-        (nlohmann::json{{"v1", false}, {"v2", true}, {"systemd", false}, {"systemdUser", false}, {"rdma", false}}));
+    EXPECT_EQ(linux["cgroup"],
+              (nlohmann::json{{"v1", false}, {"v2", true}, {"systemd", true}, {"systemdUser", true}, {"rdma", true}}));
     EXPECT_EQ(linux["seccomp"]["enabled"], true);
     EXPECT_EQ(linux["seccomp"]["archs"].size(), seccomp_architectures().size());
     EXPECT_EQ(linux["mountExtensions"]["idmap"]["enabled"], false);
     EXPECT_EQ(features["annotations"]["io.github.seccomp.libseccomp.version"], "2.5.4");
-    EXPECT_EQ(features["potentiallyUnsafeConfigAnnotations"], nlohmann::json::array());
+    EXPECT_EQ(features["potentiallyUnsafeConfigAnnotations"], (nlohmann::json{"org.systemd.property."}));
 }
 
 /// What the document announces, the parser must take.

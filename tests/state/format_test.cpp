@@ -164,8 +164,8 @@ TEST(StateFormat, default_roots) {
         {0, true, "joe", nullptr, "/run/oci-run"},
         {7, false, "joe", "/run/user/7", "/run/user/7/oci-run"},
         {7, false, "root", "/run/user/7", "/run/user/7/oci-run"},
-        {7, false, "joe", "", "/run/oci-run"},
-        {7, false, "joe", nullptr, "/run/oci-run"},
+        {7, false, "joe", "", ""},
+        {7, false, "joe", nullptr, ""},
         {7, true, "root", "/run/user/7", "/run/user/7/oci-run"},
     };
     for (auto const& c : cases)

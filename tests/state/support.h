@@ -94,7 +94,8 @@ inline Record sample_record(std::string const& id = "c1") {
             .bundle = "/srv/b \"quoted\" \xc3\xa9",
             .cgroup_driver = "cgroupfs",
             .cgroup_path = "/a/b/c1",
-            .cgroup_created = "/a/b"};
+            .cgroup_created = "/a/b",
+            .systemd_unit = ""};
 }
 
 inline State sample_state() {
