@@ -2,6 +2,7 @@
 // What several commands need: the checked global options, names and paths from arguments, the bundle, the host.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
@@ -13,6 +14,7 @@
 #include "kernel/fd.h"
 #include "plan/plan.h"
 #include "spec/spec.h"
+#include "state/container_dir.h"
 
 namespace oci::commands {
 
@@ -53,6 +55,14 @@ Result<Bundle> load_bundle(std::string const& path);
 
 /// Where the state directories are: --root, or the default of this user.
 std::string state_root(GlobalOptions const& global, HostFacts const& host);
+
+/// How long a command waits for another one that holds the container's lock.
+inline constexpr std::chrono::seconds lock_limit{30};
+/// How long systemd may take to say what it is.
+inline constexpr std::chrono::seconds systemd_limit{10};
+
+/// The container's state directory, locked for this command.
+Result<state::ContainerDir> open_locked(Invocation const& invocation, HostFacts const& host, std::string const& id);
 
 /// As the plan knows it.
 plan::CgroupDriver cgroup_driver(CgroupManager manager);

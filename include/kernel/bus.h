@@ -30,7 +30,7 @@ std::string bus_socket_path(std::string_view addresses);
 class Bus {
 public:
     /// Connects and authenticates as who the kernel says we are (SCM_CREDENTIALS, SO_PEERCRED): no user id is sent.
-    /// ENOENT, ECONNREFUSED: nobody is there.
+    /// ENOENT, ECONNREFUSED: nobody is there. An owner in another pid namespace is refused: calls carry process ids.
     static Result<Bus> connect(BusAddress const& address, Deadline deadline);
 
     /// Gives the reply, which may be of type error. ETIMEDOUT when the deadline passes first.
@@ -53,7 +53,7 @@ private:
     Fd socket_;
     bool direct_;
     std::uint32_t last_serial_ = 0;
-    std::deque<BusMessage> signals_; ///< not asked for yet
+    std::deque<BusMessage> signals_; ///< not asked for yet, the latest only
 };
 
 } // namespace oci::kernel

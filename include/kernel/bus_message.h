@@ -43,6 +43,7 @@ struct BusMessage {
     std::uint32_t reply_to = 0; ///< serial of the call
     std::string interface;
     std::string member;
+    std::string sender;     ///< as the bus says; "" where there is none in between
     std::string error_name; ///< "org.freedesktop.systemd1.NoSuchUnit"
     std::string signature;
     std::string body;

@@ -20,6 +20,9 @@ Result<Fd> listen_at(int directory, std::string const& name);
 /// Connects to `name` in `directory` (AT_FDCWD with a full path: its folder is opened first). type: SOCK_STREAM or
 /// SOCK_SEQPACKET.
 Result<Fd> connect_at(int directory, std::string const& name, int type);
+/// The process at the other end as it was when it began to listen (SO_PEERCRED); 0: one that our pid namespace does not
+/// show.
+Result<pid_t> peer_pid(int socket);
 /// One message; MSG_NOSIGNAL. EMSGSIZE is avoided by growing the send buffer.
 Result<void> send_message(int socket, std::string_view data);
 /// One message together with descriptors (SCM_RIGHTS).

@@ -30,18 +30,18 @@ struct Context {
     // ---- made by the runtime's steps
     steps::Actor self = steps::Actor::runtime;
     std::optional<state::ContainerDir> directory;
-    kernel::Fd cgroup;                      ///< the container's folder in cgroup2
-    kernel::Fd placeholder;                 ///< pidfd: keeps a systemd scope alive until init is in it
-    std::vector<kernel::Fd> staged_sources; ///< detached trees, until init is born
-    kernel::Fd staged_rootfs;               ///< likewise
-    std::string staging_place;              ///< path of the rootfs; "": nothing is staged
-    kernel::Fd gate;                        ///< start.sock; the child's after StartInit
-    kernel::Fd console;                     ///< where SetUpConsole sends the master
-    kernel::Fd terminal;                    ///< foreground `run`: the other end of `console`
-    kernel::Fd wire;                        ///< to the other side
-    kernel::Fd finisher;                    ///< the sealed program
-    kernel::Fd request;                     ///< its sealed request
-    kernel::Fd init_pidfd;                  ///< of the process that was started (exec: of the executed one)
+    kernel::Fd cgroup;                         ///< the container's folder in cgroup2
+    kernel::Fd placeholder;                    ///< pidfd: keeps a systemd scope alive until init is in it
+    std::vector<kernel::Fd> staged_sources;    ///< detached trees, until init is born
+    kernel::Fd staged_rootfs;                  ///< likewise
+    std::optional<steps::StageMounts> staging; ///< what they are made from
+    kernel::Fd gate;                           ///< start.sock; the child's after StartInit
+    kernel::Fd console;                        ///< where SetUpConsole sends the master
+    kernel::Fd terminal;                       ///< foreground `run`: the other end of `console`
+    kernel::Fd wire;                           ///< to the other side
+    kernel::Fd finisher;                       ///< the sealed program
+    kernel::Fd request;                        ///< its sealed request
+    kernel::Fd init_pidfd;                     ///< of the process that was started (exec: of the executed one)
     /// The child's files below /proc belong to the caller: a user without privileges has to write some (id maps,
     /// oom_score_adj), and hooks look for its namespaces there. No stranger gains by it: that takes rights in the
     /// child's own user namespace, ptrace(2), and a new one gives them to nobody else.

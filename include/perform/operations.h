@@ -25,6 +25,8 @@ Result<void> apply(steps::BecomeFinisher const& operation, Context& context);
 Result<void> apply(steps::RunHooks const& operation, Context& context);
 // cgroup.cpp
 Result<void> apply(steps::CreateCgroup const& operation, Context& context);
+/// The cgroup in the record turned out to be somebody else's: nothing that undoes this create may touch it.
+void disown_cgroup(Context& context);
 Result<void> apply(steps::EnableControllers const& operation, Context& context);
 Result<void> apply(steps::ApplyCgroupSettings const& operation, Context& context);
 Result<void> apply(steps::DelegateCgroup const& operation, Context& context);

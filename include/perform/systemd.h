@@ -21,12 +21,13 @@ bool uses_user_manager(HostFacts const& host);
 /// Asks the manager. Fails where none is running.
 Result<SystemdFacts> observe_systemd(HostFacts const& host, kernel::Deadline deadline);
 
-/// Sets runtime properties of a unit.
-Result<void> set_unit_properties(HostFacts const& host, std::string const& unit,
+/// Sets runtime properties of the container's unit; their control files are written when it returns. Fails where the
+/// unit's cgroup is not the container's.
+Result<void> set_unit_properties(state::Record const& record, HostFacts const& host,
                                  std::span<BusProperty const> properties, kernel::Deadline deadline);
 
-/// Moves a process into the unit's cgroup, where we may not do it ourselves.
-Result<void> attach_to_unit(HostFacts const& host, std::string const& unit, pid_t pid, kernel::Deadline deadline);
+/// Moves a process into the cgroup of the container's unit, where we may not do it ourselves.
+Result<void> attach_to_unit(state::Record const& record, HostFacts const& host, pid_t pid, kernel::Deadline deadline);
 
 /// Stops the unit of a container whose processes are gone, and makes systemd forget a failed one. No unit, or no
 /// manager any more, is fine. Does nothing with other cgroup drivers.

@@ -10,7 +10,6 @@
 #include "kernel/file.h"
 #include "kernel/host.h"
 #include "spec/parse.h"
-#include "state/container_dir.h"
 
 namespace oci::commands {
 
@@ -160,6 +159,11 @@ std::string state_root(GlobalOptions const& global, HostFacts const& host) {
     if (!global.root.empty())
         return global.root;
     return state::default_root(host.euid, host.in_user_namespace, std::getenv("USER"), std::getenv("XDG_RUNTIME_DIR"));
+}
+
+Result<state::ContainerDir> open_locked(Invocation const& invocation, HostFacts const& host, std::string const& id) {
+    return state::ContainerDir::open_locked(state_root(invocation.global, host), id,
+                                            kernel::Deadline::after(lock_limit));
 }
 
 plan::CgroupDriver cgroup_driver(CgroupManager manager) {

@@ -10,7 +10,6 @@ namespace oci::commands {
 
 namespace {
 
-constexpr std::chrono::seconds lock_limit{30};
 constexpr std::chrono::seconds polite_limit{1};
 
 /// The lock; with force its holder (a create that hangs) loses its processes after a second, and with them its reason

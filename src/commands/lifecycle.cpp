@@ -26,7 +26,6 @@ namespace {
 
 constexpr std::chrono::seconds delete_limit{20};
 constexpr std::chrono::seconds start_limit{120};
-constexpr std::chrono::seconds systemd_limit{10};
 constexpr unsigned first_passed_descriptor = STDERR_FILENO + 1;
 
 /// Socket activation (sd_listen_fds(3)): descriptors meant for this very process.

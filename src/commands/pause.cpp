@@ -8,7 +8,6 @@ namespace oci::commands {
 
 namespace {
 
-constexpr std::chrono::seconds lock_limit{30};
 constexpr std::chrono::seconds freeze_limit{10};
 
 Result<void> check_pausable(state::Container const& container) {
@@ -31,8 +30,7 @@ Result<void> check_pausable(state::Container const& container) {
 Result<int> run_pause(Invocation const& invocation) {
     auto const id = TRY(container_id(invocation.arguments[0]));
     auto const host = TRY(supported_host(NeedCgroup::no));
-    auto const directory = TRY(
-        state::ContainerDir::open_locked(state_root(invocation.global, host), id, kernel::Deadline::after(lock_limit)));
+    auto const directory = TRY(open_locked(invocation, host, id));
     auto const container = TRY(state::look_at(directory, host.cgroup2_mount));
     TRY(check_pausable(container));
     auto const cgroup = TRY(perform::open_cgroup_of(container.record, host.cgroup2_mount));

@@ -8,7 +8,6 @@ namespace oci::commands {
 
 namespace {
 
-constexpr std::chrono::seconds lock_limit{30};
 constexpr std::chrono::seconds thaw_limit{10};
 
 } // namespace
@@ -16,8 +15,7 @@ constexpr std::chrono::seconds thaw_limit{10};
 Result<int> run_resume(Invocation const& invocation) {
     auto const id = TRY(container_id(invocation.arguments[0]));
     auto const host = TRY(supported_host(NeedCgroup::no));
-    auto const directory = TRY(
-        state::ContainerDir::open_locked(state_root(invocation.global, host), id, kernel::Deadline::after(lock_limit)));
+    auto const directory = TRY(open_locked(invocation, host, id));
     auto const container = TRY(state::look_at(directory, host.cgroup2_mount));
     if (container.status != state::Status::paused)
         return fail("container not paused");

@@ -9,8 +9,6 @@ namespace oci::commands {
 
 namespace {
 
-constexpr std::chrono::seconds lock_limit{30};
-
 /// Waits for the process with its terminal, if it has one.
 Result<int> wait_for(perform::Context& context) {
     kernel::Fd master;

@@ -6,8 +6,6 @@ namespace oci::commands {
 
 namespace {
 
-constexpr std::chrono::seconds lock_limit{30};
-
 /// runtime.md#start: what is not created must not be touched.
 Result<void> check_startable(state::Container const& container) {
     switch (container.status) {
@@ -32,8 +30,7 @@ Result<void> check_startable(state::Container const& container) {
 Result<int> run_start(Invocation const& invocation) {
     auto const id = TRY(container_id(invocation.arguments[0]));
     auto const host = TRY(supported_host(NeedCgroup::no));
-    auto directory = TRY(
-        state::ContainerDir::open_locked(state_root(invocation.global, host), id, kernel::Deadline::after(lock_limit)));
+    auto directory = TRY(open_locked(invocation, host, id));
     auto const container = TRY(state::look_at(directory, host.cgroup2_mount));
     TRY(check_startable(container));
     TRY(start_container(directory, container, TRY(recorded_spec(directory)), host));

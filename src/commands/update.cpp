@@ -17,9 +17,6 @@ namespace oci::commands {
 
 namespace {
 
-constexpr std::chrono::seconds lock_limit{30};
-constexpr std::chrono::seconds systemd_limit{10};
-
 enum class ValueKind { text, number, bytes };
 
 /// An option and its field in the resources object.
@@ -157,8 +154,7 @@ Result<int> run_update(Invocation const& invocation) {
 
     perform::Context context;
     context.host = host;
-    context.directory = TRY(
-        state::ContainerDir::open_locked(state_root(invocation.global, host), id, kernel::Deadline::after(lock_limit)));
+    context.directory = TRY(open_locked(invocation, host, id));
     auto container = TRY(state::look_at(*context.directory, host.cgroup2_mount));
     if (container.status == state::Status::stopped)
         return fail("container not running");

@@ -155,15 +155,19 @@ Result<Fd> load_device_program(std::span<std::uint64_t const> instructions) {
 }
 
 Result<void> attach_device_program(int cgroup, int program) {
-    auto const old = TRY(query(cgroup));
-    auto const id = TRY(program_id(program));
-    std::vector<std::uint32_t> const wanted{id};
-    if (old.programs != wanted)
-        TRY(exchange(cgroup, program, old));
-    // A filter that did not get where it belongs is no filter: believe the kernel only.
-    if (TRY(query(cgroup)).programs != wanted)
-        return fail("bpf BPF_PROG_ATTACH: the device program of the cgroup is not the one attached");
-    return {};
+    constexpr int tries = 3; // systemd may exchange its own at the same time
+    std::vector<std::uint32_t> const wanted{TRY(program_id(program))};
+    for (int attempt = 1;; ++attempt) {
+        // A filter that did not get where it belongs is no filter: believe the kernel only.
+        auto const now = TRY(query(cgroup));
+        if (now.programs == wanted)
+            return {};
+        if (attempt > tries)
+            return fail("bpf BPF_PROG_ATTACH: the device program of the cgroup is not the one attached");
+        auto exchanged = exchange(cgroup, program, now);
+        if (!exchanged && attempt == tries)
+            return exchanged;
+    }
 }
 
 Result<std::vector<std::uint32_t>> attached_device_programs(int cgroup) {

@@ -14,6 +14,8 @@ namespace oci::kernel {
 
 namespace {
 
+constexpr std::size_t most_signals = 1000;
+
 Result<void> wait_until_ready(int socket, short events, Deadline deadline) {
     pollfd waited{socket, events, 0};
     while (true) {
@@ -115,6 +117,8 @@ std::string bus_socket_path(std::string_view addresses) {
 
 Result<Bus> Bus::connect(BusAddress const& address, Deadline deadline) {
     Bus bus(TRY(connect_at(AT_FDCWD, address.path, SOCK_STREAM)), address.direct);
+    if (TRY(peer_pid(bus.socket_.get())) == 0)
+        return fail(address.path, ": its owner is in another pid namespace, where our process ids mean others");
     TRY(in_context(authenticate(bus.socket_.get(), deadline), address.path));
     if (!bus.direct_) {
         auto const greeted = TRY(bus.call(bus_own("Hello"), deadline));
@@ -137,6 +141,8 @@ Result<std::uint32_t> Bus::send(BusCall call, WantReply reply, Deadline deadline
 }
 
 Result<BusMessage> Bus::receive(Deadline deadline) {
+    if (deadline.passed()) // however much comes
+        return fail_errno(ETIMEDOUT, "D-Bus");
     auto bytes = TRY(receive_exactly(socket_.get(), bus_header_size, deadline));
     auto const size = TRY(bus_message_size(bytes));
     bytes += TRY(receive_exactly(socket_.get(), size - bus_header_size, deadline));
@@ -152,6 +158,8 @@ Result<BusMessage> Bus::call(BusCall call, Deadline deadline) {
             return message;
         if (message.type == BusMessage::Type::signal)
             signals_.push_back(std::move(message));
+        if (signals_.size() > most_signals)
+            signals_.pop_front();
     }
 }
 

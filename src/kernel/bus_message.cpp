@@ -26,6 +26,7 @@ enum Field : std::uint8_t {
     error_name = 4,
     reply_serial = 5,
     destination = 6,
+    sender = 7,
     signature = 8
 };
 
@@ -167,6 +168,9 @@ Result<void> read_field(Reader& reader, BusMessage& message) {
         break;
     case error_name:
         message.error_name = std::move(text);
+        break;
+    case sender:
+        message.sender = std::move(text);
         break;
     case signature:
         message.signature = std::move(text);

@@ -142,6 +142,14 @@ Result<Fd> connect_at(int directory, std::string const& name, int type) {
     return connected;
 }
 
+Result<pid_t> peer_pid(int socket) {
+    ::ucred peer{};
+    socklen_t size = sizeof peer;
+    if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+        return fail_errno(errno, "getsockopt SO_PEERCRED");
+    return peer.pid;
+}
+
 Result<void> send_message(int socket, std::string_view data) {
     return send_with_control(socket, data, {});
 }

@@ -93,6 +93,14 @@ Result<kernel::Fd> make_cgroup(steps::CreateCgroup const& operation, std::string
 
 } // namespace
 
+void disown_cgroup(Context& context) {
+    context.record.cgroup_path.clear();
+    context.record.cgroup_created.clear();
+    context.record.systemd_unit.clear();
+    // For a `delete` after we were killed. Where it cannot be written the undoing, which does not read it, comes next.
+    (void)context.directory->write_record(context.record);
+}
+
 Result<void> apply(steps::CreateCgroup const& operation, Context& context) {
     constexpr int tries = 10;
     for (int attempt = 1;; ++attempt) {
@@ -103,7 +111,7 @@ Result<void> apply(steps::CreateCgroup const& operation, Context& context) {
             break;
         }
         if (folder.error().errno_value == EEXIST)
-            context.record.cgroup_path.clear(); // so that undoing this create leaves it alone
+            disown_cgroup(context);
         // ENODEV: it was removed between its opening and the writing of a file in it.
         bool const removed = folder.error().errno_value == ENOENT || folder.error().errno_value == ENODEV;
         if (!removed || attempt == tries)
@@ -183,12 +191,14 @@ struct OldValue {
     std::string content;
 };
 
-/// nullopt: what cannot be read (memory.reclaim) is an action and not a value.
-std::optional<OldValue> old_value(int cgroup, steps::CgroupSetting const& setting) {
+/// What cannot be read (memory.reclaim) is an action and not a value.
+std::vector<OldValue> old_values(int cgroup, steps::CgroupSetting const& setting) {
+    std::vector<OldValue> values;
     for (auto const& file : {setting.file, setting.fallback_file})
-        if (auto const content = kernel::read_file(cgroup, file, control_file_limit))
-            return OldValue{file, std::string(trim(*content))};
-    return std::nullopt;
+        if (!file.empty())
+            if (auto const content = kernel::read_file(cgroup, file, control_file_limit))
+                values.push_back({file, std::string(trim(*content))});
+    return values;
 }
 
 /// Takes back "8:0 rbps=100": a file with a line for each device has none for one without limits.
@@ -203,11 +213,14 @@ Result<void> clear_devices(int cgroup, std::string const& file, std::string_view
     return {};
 }
 
-Result<void> restore(int cgroup, steps::CgroupSetting const& setting, OldValue const& old) {
-    TRY(clear_devices(cgroup, old.file, setting.value));
-    // write_lines() leaves out empty lines, but an empty cpuset is a value.
-    return old.content.empty() ? kernel::write_control_file(cgroup, old.file, "\n")
-                               : write_lines(cgroup, old.file, old.content);
+Result<void> restore(int cgroup, steps::CgroupSetting const& setting, std::vector<OldValue> const& values) {
+    for (auto const& old : values) {
+        TRY(clear_devices(cgroup, old.file, old.file == setting.file ? setting.value : setting.fallback_value));
+        // write_lines() leaves out empty lines, but an empty cpuset is a value.
+        TRY(old.content.empty() ? kernel::write_control_file(cgroup, old.file, "\n")
+                                : write_lines(cgroup, old.file, old.content));
+    }
+    return {};
 }
 
 } // namespace
@@ -216,17 +229,17 @@ Result<void> apply(steps::ApplyCgroupSettings const& operation, Context& context
     int const cgroup = context.cgroup.get();
     for (auto const& setting : operation.settings)
         TRY(check_usage(cgroup, setting));
-    std::vector<std::optional<OldValue>> old;
+    std::vector<std::vector<OldValue>> old;
     for (auto const& setting : operation.settings) {
         if (operation.all_or_nothing)
-            old.push_back(old_value(cgroup, setting));
+            old.push_back(old_values(cgroup, setting));
         auto written = write_setting(cgroup, setting);
         if (written)
             continue;
         // Of several lines some may be written, so the one that was refused goes back, too; that may be refused as
         // well.
         for (auto i = old.size(); i-- > 0;) {
-            auto const back = old[i] ? restore(cgroup, operation.settings[i], *old[i]) : Result<void>{};
+            auto const back = restore(cgroup, operation.settings[i], old[i]);
             if (!back && i + 1 < old.size())
                 written.error().message += concat(" (and going back failed: ", back.error().message, ")");
         }

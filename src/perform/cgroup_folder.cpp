@@ -47,11 +47,11 @@ Result<void> remove_empty(int parent, std::string const& name) {
 }
 
 /// One attempt: what is below, then the folder itself.
-Result<void> remove_tree(int parent, std::string const& name) {
+Result<void> remove_tree(int parent, std::string const& name, kernel::Deadline deadline) {
     auto const folder = open_below(parent, name);
     if (!folder)
         return is_gone(folder.error()) ? Result<void>{} : Result<void>(Failure(folder.error()));
-    TRY(visit_below(folder->get(), remove_empty));
+    TRY(visit_below(folder->get(), deadline, remove_empty));
     return remove_empty(parent, name);
 }
 
@@ -152,7 +152,7 @@ Result<void> remove_cgroup(std::string const& mount, std::string const& path, ke
     if (!parent)
         return is_gone(parent.error()) ? Result<void>{} : Result<void>(Failure(parent.error()));
     while (true) {
-        auto removed = remove_tree(parent->get(), std::string(base_name(path)));
+        auto removed = remove_tree(parent->get(), std::string(base_name(path)), deadline);
         // EBUSY: a process still exits, or somebody made a folder meanwhile.
         if (removed || removed.error().errno_value != EBUSY || deadline.passed())
             return in_context(std::move(removed), "remove cgroup ", path);

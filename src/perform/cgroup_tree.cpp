@@ -13,6 +13,7 @@ namespace oci::perform {
 namespace {
 
 constexpr std::size_t maximum_list_size = 16U << 20U;
+constexpr std::chrono::seconds walk_limit{30};
 
 struct Level {
     std::string name;
@@ -59,11 +60,13 @@ Result<std::vector<pid_t>> processes_by_threads(int folder, std::string const& n
 
 } // namespace
 
-Result<void> visit_below(int top, CgroupVisit const& visit) {
+Result<void> visit_below(int top, kernel::Deadline deadline, CgroupVisit const& visit) {
     auto current = TRY(kernel::openat(top, ".", O_RDONLY | O_DIRECTORY));
     std::vector<Level> levels;
     levels.push_back({"", TRY(children_of(top))});
     while (true) {
+        if (deadline.passed())
+            return fail_errno(ETIMEDOUT, "walk through the cgroups below");
         if (auto& unvisited = levels.back().unvisited; !unvisited.empty()) {
             auto name = std::move(unvisited.back());
             unvisited.pop_back();
@@ -100,7 +103,7 @@ Result<std::vector<pid_t>> processes_in(int folder, std::string const& name) {
 
 Result<std::vector<pid_t>> processes_of_tree(int top) {
     auto pids = TRY(processes_in(top, "."));
-    TRY(visit_below(top, [&](int parent, std::string const& name) -> Result<void> {
+    TRY(visit_below(top, kernel::Deadline::after(walk_limit), [&](int parent, std::string const& name) -> Result<void> {
         auto const more = TRY(processes_in(parent, name));
         pids.insert(pids.end(), more.begin(), more.end());
         return {};

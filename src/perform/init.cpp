@@ -70,7 +70,7 @@ kernel::CloneRequest clone_request(steps::StartInit const& operation, Context co
 Result<kernel::ClonedProcess> clone_from_inside(steps::StartInit const& operation, std::vector<Namespace> const& joined,
                                                 Context const& context) {
     bool const new_time = (operation.new_namespaces & CLONE_NEWTIME) != 0;
-    bool const staged = !context.staging_place.empty();
+    bool const staged = context.staging.has_value();
     std::vector<Namespace> own;
     kernel::Fd folder;
     if (staged) {
@@ -130,7 +130,7 @@ Result<kernel::ClonedProcess> clone_by_joiner(steps::StartInit const& operation,
         auto const start = [&]() -> Result<kernel::ClonedProcess> {
             if ((operation.new_namespaces & CLONE_NEWTIME) != 0)
                 TRY(make_time_namespace(operation.time_offsets));
-            if (!context.staging_place.empty())
+            if (context.staging)
                 TRY(in_context(enter_staging(context), "staging"));
             TRY(enter_all(joined));
             auto request = clone_request(operation, context);
@@ -210,8 +210,8 @@ bool only_manager_may_move(Error const& error, Context const& context) {
 Result<kernel::ClonedProcess> moved_into_unit(Result<kernel::ClonedProcess> child, Context const& context) {
     if (!child || child->pid == 0)
         return child;
-    auto moved = attach_to_unit(context.host, context.record.systemd_unit, child->pid,
-                                kernel::Deadline::after(std::chrono::seconds(30)));
+    auto moved =
+        attach_to_unit(context.record, context.host, child->pid, kernel::Deadline::after(std::chrono::seconds(30)));
     if (!moved) {
         (void)kernel::kill_and_reap(child->pidfd.get());
         return Failure(std::move(moved).error());
@@ -235,6 +235,7 @@ Result<void> apply(steps::StartInit const& operation, Context& context) {
             return child;
         auto outside = operation;
         outside.into_cgroup = false;
+        TRY(open_staged(context)); // the first attempt has used them up
         return moved_into_unit(clone(outside), context);
     });
     if (!started)

@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::size_t descriptors_at_once = 256;
 constexpr int most_rounds = 100;
+constexpr std::chrono::seconds walk_limit{30};
 
 struct Target {
     pid_t pid = 0;
@@ -61,12 +62,14 @@ Result<void> signal_members(int folder, std::string const& name, int signal, std
 
 /// Again until nobody new is found: a process may have been forked, or moved, behind the walk's back.
 Result<bool> signal_tree(int top, int signal) {
+    auto const deadline = kernel::Deadline::after(walk_limit);
     std::set<pid_t> done;
     for (int round = 0; round < most_rounds; ++round) {
         auto const before = done.size();
         TRY(signal_members(top, ".", signal, done));
-        TRY(visit_below(
-            top, [&](int parent, std::string const& name) { return signal_members(parent, name, signal, done); }));
+        TRY(visit_below(top, deadline, [&](int parent, std::string const& name) {
+            return signal_members(parent, name, signal, done);
+        }));
         if (done.size() == before)
             break;
     }

@@ -32,14 +32,21 @@ std::string staged_source(std::size_t index) {
     return std::to_string(index);
 }
 
-Result<void> apply(steps::StageMounts const& operation, Context& context) {
-    for (auto const& source : operation.sources)
+Result<void> open_staged(Context& context) {
+    context.staged_sources.clear();
+    if (!context.staging)
+        return {};
+    for (auto const& source : context.staging->sources)
         context.staged_sources.push_back(TRY(clone_source(source)));
-    auto const folder = TRY(open_rootfs(operation.rootfs));
-    context.staged_rootfs =
-        TRY(in_context(kernel::clone_tree(folder.get(), "", AT_EMPTY_PATH | AT_RECURSIVE), operation.rootfs));
-    context.staging_place = operation.rootfs;
+    auto const& rootfs = context.staging->rootfs;
+    auto const folder = TRY(open_rootfs(rootfs));
+    context.staged_rootfs = TRY(in_context(kernel::clone_tree(folder.get(), "", AT_EMPTY_PATH | AT_RECURSIVE), rootfs));
     return {};
+}
+
+Result<void> apply(steps::StageMounts const& operation, Context& context) {
+    context.staging = operation;
+    return open_staged(context);
 }
 
 Result<void> enter_staging(Context const& context) {
@@ -48,7 +55,7 @@ Result<void> enter_staging(Context const& context) {
     auto const staging = TRY(kernel::new_filesystem("tmpfs", "oci-run", {{"mode", "0755"}},
                                                     MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
     // Over the rootfs: what the container's hooks find there is to be the container's root, which goes on top.
-    auto const place = TRY(open_rootfs(context.staging_place));
+    auto const place = TRY(open_rootfs(context.staging->rootfs));
     TRY(kernel::attach_mount(staging.get(), place.get()));
     for (std::size_t i = 0; i < context.staged_sources.size(); ++i)
         TRY(attach_named(staging.get(), staged_source(i), context.staged_sources[i].get()));

@@ -21,4 +21,8 @@ std::string staged_source(std::size_t index);
 /// the current folder. The way back is the caller's affair.
 Result<void> enter_staging(Context const& context);
 
+/// Clones what is to be staged again: an attempt to start init has used the first clones up. Nothing where nothing is
+/// staged.
+Result<void> open_staged(Context& context);
+
 } // namespace oci::perform

@@ -24,6 +24,7 @@ using kernel::BusMessage;
 constexpr std::chrono::seconds step_limit{30};
 constexpr std::string_view unit_exists = "UnitExists";
 constexpr auto manager_path = "/org/freedesktop/systemd1";
+constexpr auto manager_interface = "org.freedesktop.systemd1.Manager";
 
 std::string environment(char const* name) {
     char const* value = std::getenv(name);
@@ -78,8 +79,7 @@ Result<kernel::Bus> connect(bool user, kernel::Deadline deadline) {
 }
 
 kernel::BusCall manager_call(std::string member, kernel::BusArguments arguments = {}) {
-    return {"org.freedesktop.systemd1", manager_path, "org.freedesktop.systemd1.Manager", std::move(member),
-            std::move(arguments)};
+    return {"org.freedesktop.systemd1", manager_path, manager_interface, std::move(member), std::move(arguments)};
 }
 
 /// What systemd says about a failed call.
@@ -100,15 +100,40 @@ Result<BusMessage> call(kernel::Bus& bus, kernel::BusCall what, kernel::Deadline
     return reply;
 }
 
-Result<std::string> manager_property(kernel::Bus& bus, std::string const& name, kernel::Deadline deadline) {
+kernel::BusCall get_call(std::string object, std::string const& interface, std::string const& name) {
     kernel::BusArguments arguments;
-    arguments.add("org.freedesktop.systemd1.Manager").add(name);
-    auto const reply = TRY(in_context(
-        call(bus,
-             {"org.freedesktop.systemd1", manager_path, "org.freedesktop.DBus.Properties", "Get", std::move(arguments)},
-             deadline),
-        "ask systemd for ", name));
+    arguments.add(interface).add(name);
+    return {"org.freedesktop.systemd1", std::move(object), "org.freedesktop.DBus.Properties", "Get",
+            std::move(arguments)};
+}
+
+Result<std::string> manager_property(kernel::Bus& bus, std::string const& name, kernel::Deadline deadline) {
+    auto const what = get_call(manager_path, manager_interface, name);
+    auto const reply = TRY(in_context(call(bus, what, deadline), "ask systemd for ", name));
     return TRY(kernel::decode_texts(reply, 1)).front();
+}
+
+/// The scope's cgroup; "" where there is no such unit (any more).
+Result<std::string> cgroup_of_unit(kernel::Bus& bus, std::string const& unit, kernel::Deadline deadline) {
+    kernel::BusArguments arguments;
+    arguments.add(unit);
+    auto const found = TRY(bus.call(manager_call("GetUnit", std::move(arguments)), deadline));
+    if (found.type == BusMessage::Type::error)
+        return is_error(found, "NoSuchUnit") ? Result<std::string>(std::string()) : refusal(found);
+    auto const object = TRY(kernel::decode_texts(found, 1)).front();
+    auto const reply = TRY(bus.call(get_call(object, "org.freedesktop.systemd1.Scope", "ControlGroup"), deadline));
+    if (reply.type == BusMessage::Type::error) // it has gone in between
+        return std::string();
+    return TRY(kernel::decode_texts(reply, 1)).front();
+}
+
+/// By its name alone a unit could be another one by now, of another manager even.
+Result<void> check_unit(kernel::Bus& bus, state::Record const& record, kernel::Deadline deadline) {
+    auto const found = TRY(cgroup_of_unit(bus, record.systemd_unit, deadline));
+    if (found == record.cgroup_path)
+        return {};
+    return fail("systemd: unit ", record.systemd_unit, " has ", found.empty() ? "no cgroup" : "cgroup " + found,
+                " instead of ", record.cgroup_path);
 }
 
 /// Waits for the end of a job that `reply` announces; its result is "done", "failed", "canceled" ...
@@ -117,6 +142,9 @@ Result<std::string> job_result(kernel::Bus& bus, BusMessage const& reply, kernel
     while (true) {
         auto const removed =
             TRY(in_context(bus.wait_for_signal("JobRemoved", deadline), "wait for job ", base_name(job)));
+        // Everybody on a bus can send signals.
+        if (removed.sender != reply.sender || removed.interface != manager_interface)
+            continue;
         auto const texts = TRY(kernel::decode_texts(removed, 4)); // number, path, unit, result
         if (texts[1] == job)
             return texts[3];
@@ -258,21 +286,25 @@ Result<SystemdFacts> observe_systemd(HostFacts const& host, kernel::Deadline dea
     return facts;
 }
 
-Result<void> set_unit_properties(HostFacts const& host, std::string const& unit,
+Result<void> set_unit_properties(state::Record const& record, HostFacts const& host,
                                  std::span<BusProperty const> properties, kernel::Deadline deadline) {
     auto bus = TRY(connect(uses_user_manager(host), deadline));
+    TRY(check_unit(bus, record, deadline));
     kernel::BusArguments arguments;
-    arguments.add(unit).add(true).add_properties(properties); // true: until the unit ends
+    arguments.add(record.systemd_unit).add(true).add_properties(properties); // true: until the unit ends
     TRY(call(bus, manager_call("SetUnitProperties", std::move(arguments)), deadline));
+    // systemd writes the control files after its reply and before it takes the next call.
+    TRY(cgroup_of_unit(bus, record.systemd_unit, deadline));
     return {};
 }
 
-Result<void> attach_to_unit(HostFacts const& host, std::string const& unit, pid_t pid, kernel::Deadline deadline) {
+Result<void> attach_to_unit(state::Record const& record, HostFacts const& host, pid_t pid, kernel::Deadline deadline) {
     auto bus = TRY(connect(uses_user_manager(host), deadline));
+    TRY(check_unit(bus, record, deadline));
     kernel::BusArguments arguments;
-    arguments.add(unit).add("").add(std::vector<std::uint32_t>{static_cast<std::uint32_t>(pid)});
+    arguments.add(record.systemd_unit).add("").add(std::vector<std::uint32_t>{static_cast<std::uint32_t>(pid)});
     TRY(call(bus, manager_call("AttachProcessesToUnit", std::move(arguments)), deadline));
-    return {};
+    return check_cgroup(pid, record.cgroup_path);
 }
 
 Result<void> remove_unit(state::Record const& record, HostFacts const& host, kernel::Deadline deadline) {
@@ -283,6 +315,9 @@ Result<void> remove_unit(state::Record const& record, HostFacts const& host, ker
         if (!connected && connected.error().errno_value == ENOENT)
             return {};
         auto bus = TRY(std::move(connected));
+        auto const cgroup = TRY(cgroup_of_unit(bus, record.systemd_unit, deadline));
+        if (!cgroup.empty() && cgroup != record.cgroup_path)
+            return {}; // somebody else's
         TRY(subscribe(bus, deadline));
         kernel::BusArguments arguments;
         arguments.add(record.systemd_unit).add("replace");
@@ -304,13 +339,13 @@ Result<void> apply(steps::CreateScope const& operation, Context& context) {
     context.placeholder = std::move(placeholder.pidfd);
     auto started =
         start_scope(operation, uses_user_manager(context.host), placeholder.pid, kernel::Deadline::after(step_limit));
-    if (!started && started.error().errno_value == EEXIST) {
-        // Somebody else's: undoing this create leaves it alone.
-        context.record.cgroup_path.clear();
-        context.record.systemd_unit.clear();
-    }
+    if (!started && started.error().errno_value == EEXIST)
+        disown_cgroup(context);
     TRY(std::move(started));
-    TRY(check_cgroup(placeholder.pid, operation.path));
+    if (auto placed = check_cgroup(placeholder.pid, operation.path); !placed) {
+        disown_cgroup(context);
+        return placed;
+    }
     context.cgroup = TRY(open_cgroup(context.host.cgroup2_mount, operation.path));
     return {};
 }
@@ -329,7 +364,7 @@ Result<void> apply(steps::SetUnitProperties const& operation, Context& context) 
     TRY(apply(steps::ApplyCgroupSettings{operation.settings, true}, context));
     auto const kept = contents(cgroup, operation.kept_files);
     auto set =
-        set_unit_properties(context.host, operation.unit, operation.properties, kernel::Deadline::after(step_limit));
+        set_unit_properties(context.record, context.host, operation.properties, kernel::Deadline::after(step_limit));
     write_back(cgroup, kept);
     if (!set)
         write_back(cgroup, before);

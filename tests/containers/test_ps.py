@@ -131,8 +131,17 @@ def test_events_until_the_end(oci, container):
     process.stdout.close()
 
 
+def watches_cgroup(pid):
+    folder = f"/proc/{pid}/fd"
+    try:
+        return any(os.readlink(f"{folder}/{name}").endswith("/cgroup.events") for name in os.listdir(folder))
+    except FileNotFoundError:  # closed between the two calls
+        return False
+
+
 def test_events_end_with_a_delete(oci, container):
     process = oci.popen("events", "--interval", "1h", container.id, stdout=subprocess.PIPE, text=True)
+    wait_for(lambda: watches_cgroup(process.pid), "the watching of the cgroup")
     container.delete("--force")
     assert process.wait(30) == 0
     assert process.stdout.read() == ""

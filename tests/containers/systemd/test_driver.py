@@ -2,12 +2,13 @@
 """The systemd cgroup driver, with systemd as PID 1: what it knows of a container, and that limits hold when it reloads."""
 
 import json
+import pathlib
 import socket
 import subprocess
 
 import pytest
 
-from harness import CGROUPS, SYSTEMD, wait_for
+from harness import CGROUPS, ENVIRONMENT, PROGRAM, SYSTEMD, wait_for
 
 pytestmark = pytest.mark.skipif(not SYSTEMD, reason="systemd is not PID 1 here")
 
@@ -373,3 +374,43 @@ def test_record_tells_the_unit(oci, bundle):
     record = json.loads((oci.state_root / container.id / "record.json").read_text())
     assert (record["cgroupDriver"], record["systemdUnit"]) == ("systemd", unit_of(container))
     assert record["cgroupPath"] == f"/system.slice/{unit_of(container)}"
+
+
+def test_throttles_are_files_of_the_scope(oci, bundle):
+    device = sorted(pathlib.Path("/sys/block").iterdir())[0].joinpath("dev").read_text().strip()
+    major, minor = map(int, device.split(":"))
+    throttle = {"major": major, "minor": minor, "rate": MIB}
+    bundle.linux["resources"] = {"blockIO": {"throttleReadBpsDevice": [throttle]}}
+    container = oci.run_detached(bundle.args("sleep", "1000"), before=DRIVER)
+    folder = cgroup_of(unit_of(container))
+    assert read(folder, "io.max") == f"{device} rbps={MIB} wbps=max riops=max wiops=max"
+    update(oci, container, {"blockIO": {"throttleReadBpsDevice": [{**throttle, "rate": 2 * MIB}]},
+                            "pids": {"limit": 50}}).succeeded()
+    assert read(folder, "io.max") == f"{device} rbps={2 * MIB} wbps=max riops=max wiops=max"
+
+
+def test_a_manager_in_another_pid_namespace_is_refused(oci, bundle):
+    """It would take our process ids for those of others."""
+    bundle.args("true").write()
+    refused = subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", PROGRAM, "--root", oci.state_root,
+                              *DRIVER, "create", "--bundle", bundle.path, "strange"],
+                             capture_output=True, text=True, env=ENVIRONMENT, stdin=subprocess.DEVNULL, timeout=60)
+    assert refused.returncode == 1
+    assert "another pid namespace" in refused.stderr
+    assert not (oci.state_root / "strange").exists()
+
+
+def test_a_unit_that_took_the_name_is_left_alone(oci, bundle):
+    container = oci.run_detached(bundle.args("sleep", "1000"), before=DRIVER)
+    unit = unit_of(container)
+    container.kill("KILL")
+    gone(unit)
+    stranger = subprocess.Popen(["systemd-run", "--scope", "--quiet", "--slice=user.slice", f"--unit={unit}",
+                                 "sleep", "1000"])
+    try:
+        wait_for(lambda: cgroup_of(unit, "user.slice").exists(), "the other unit")
+        container.delete("--force")
+        assert stranger.poll() is None and is_loaded(unit)
+    finally:
+        stranger.kill()
+        stranger.wait()

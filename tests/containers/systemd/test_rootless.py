@@ -50,6 +50,7 @@ class User(harness.Oci):
         super().__init__(folder)
         self.state_root = RUNTIME_FOLDER / "oci-run"
         self.inside = True
+        self.in_user_namespace = False
         self.bus = True
         self.manager = "cgroupfs"
         self.before = []
@@ -61,8 +62,10 @@ class User(harness.Oci):
             environment["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={RUNTIME_FOLDER}/bus"
         # In a scope of its own, as terminals have; else where the tests are: not below the user's manager.
         scope = ["systemd-run", "--user", "--scope", "--quiet", "-p", "Delegate=yes", "--"] if self.inside else []
+        # As podman calls: root of a user namespace that has the user's id alone.
+        unshare = ["unshare", "--user", "--map-root-user", "--"] if self.in_user_namespace else []
         command = ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups", "--inh-caps=-all", "--", *scope,
-                   harness.PROGRAM, "--cgroup-manager", self.manager, *map(str, args)]
+                   *unshare, harness.PROGRAM, "--root", str(self.state_root), "--cgroup-manager", self.manager, *map(str, args)]
         return subprocess.Popen(command, env=environment, **more)
 
 
@@ -142,3 +145,38 @@ def test_systemd(user, bundle, bus, inside):
     assert container.exec("id", "-u").succeeded().out == "0\n"
     container.delete("--force")
     harness.wait_for(lambda: not (harness.CGROUPS / path[1:]).exists(), "the end of the scope")
+
+
+@pytest.mark.parametrize("inside", [True, False], ids=["in the manager", "in a session"])
+def test_systemd_from_a_user_namespace(user, bundle, inside):
+    user.manager, user.bus, user.inside, user.in_user_namespace = "systemd", False, inside, True
+    for kind in ("uidMappings", "gidMappings"):
+        bundle.linux[kind] = [{"containerID": 0, "hostID": 0, "size": 1}]
+    bundle.linux["resources"] = {"pids": {"limit": 20}}
+    container = user.run_detached(bundle.args("sleep", "1000"))
+    path = cgroup_of(container)
+    assert path.startswith(MANAGER + "/") and path.endswith(".scope")
+    folder = harness.CGROUPS / path[1:]
+    user("update", "--pids-limit", "30", "--memory", "64m", container.id).succeeded()
+    assert (folder / "pids.max").read_text() == "30\n"
+    assert (folder / "memory.max").read_text() == f"{64 << 20}\n"
+    assert container.exec("id", "-u").succeeded().out == "0\n"
+    container.delete("--force")
+    harness.wait_for(lambda: not folder.exists(), "the end of the scope")
+
+
+@pytest.mark.parametrize("inside", [True, False], ids=["in the manager", "in a session"])
+def test_systemd_with_sources_that_only_the_caller_may_read(user, bundle, inside):
+    user.manager, user.inside = "systemd", inside
+    for kind in ("uidMappings", "gidMappings"):
+        bundle.linux[kind] = [{"containerID": 0, "hostID": 300000, "size": 65536}]
+    private = bundle.path / "private"
+    (private / "shared").mkdir(parents=True)
+    (private / "shared" / "file").write_text("seen\n")
+    for path in (private, private / "shared", private / "shared" / "file"):
+        os.chown(path, UID, UID)
+    private.chmod(0o700)
+    bundle.config["mounts"].append({"destination": "/mnt", "source": str(private / "shared"), "options": ["bind"]})
+    container = user.run_detached(bundle.sh("cat /mnt/file; exec sleep 1000"))
+    container.wait_output("seen")
+    assert cgroup_of(container).endswith(".scope")
