@@ -31,6 +31,9 @@ struct SystemdFacts {
 struct HostFacts {
     std::uint32_t euid = 0;
     std::uint32_t egid = 0;
+    /// The caller's rights reach its mount namespace, so that mounts of it may be cloned: not so after unshare(1)
+    /// --user without --mount.
+    bool owns_mount_namespace = true;
     bool in_user_namespace = false; ///< the runtime itself runs in a user namespace other than the initial one
     std::string cgroup2_mount;      ///< "/sys/fs/cgroup", or ".../unified" on a hybrid host; empty: none found
     std::string own_cgroup = "/";   ///< the "0::" line of /proc/self/cgroup

@@ -88,5 +88,8 @@ Result<void> unblock_all_signals_and_reset_handlers();
 /// The id of a namespace file: nsfs device and inode, to compare, and its CLONE_NEW* type by NS_GET_NSTYPE.
 Result<int> namespace_type(int descriptor);
 Result<bool> same_namespace(int one, int other);
+/// Whether the user namespace that owns the namespace is the caller's or one below it (ioctl_ns(2), NS_GET_USERNS):
+/// else no capability of the caller counts there.
+bool is_namespace_within_reach(int descriptor);
 
 } // namespace oci::kernel

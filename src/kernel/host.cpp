@@ -88,6 +88,7 @@ Result<HostFacts> observe_host() {
     facts.euid = ::geteuid();
     facts.egid = ::getegid();
     facts.in_user_namespace = !is_full_identity(TRY(read_file(AT_FDCWD, "/proc/self/uid_map", large)));
+    facts.owns_mount_namespace = is_namespace_within_reach(TRY(openat(AT_FDCWD, "/proc/self/ns/mnt", O_RDONLY)).get());
     facts.cgroup2_mount = find_cgroup2();
     if (auto const own = cgroup_of(0))
         facts.own_cgroup = *own;

@@ -321,6 +321,11 @@ Result<int> namespace_type(int descriptor) {
     return type;
 }
 
+bool is_namespace_within_reach(int descriptor) {
+    Fd const owner(::ioctl(descriptor, NS_GET_USERNS));
+    return static_cast<bool>(owner);
+}
+
 Result<bool> same_namespace(int one, int other) {
     auto const first = TRY(fstat(one));
     auto const second = TRY(fstat(other));

@@ -165,7 +165,8 @@ std::optional<steps::StageMounts> stage_mounts(spec::Spec const& spec, HostFacts
     // setns(2) back out of the staging namespace needs CAP_SYS_CHROOT.
     // Nothing can be stacked on "/": clone3(2) then takes the caller for one in a chroot, and those get no namespace.
     rootfs.staged = uses_user_namespace(spec) && spec.linux.creates(CLONE_NEWNS) &&
-                    host.has_capability(cap_sys_admin) && host.has_capability(cap_sys_chroot) && path != "/";
+                    host.has_capability(cap_sys_admin) && host.has_capability(cap_sys_chroot) &&
+                    host.owns_mount_namespace && path != "/";
     if (!rootfs.staged)
         return std::nullopt;
     steps::StageMounts stage{path, rootfs.sources.sources};

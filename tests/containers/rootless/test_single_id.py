@@ -235,3 +235,18 @@ def test_other_namespace_limits_are_named(user, bundle):
     assert completed.returncode == 1 and "sysctl user.max_user_namespaces is 0" in completed.stderr, completed.stderr
     assert limit.read_text() == before
     (user.runtime_folder / "limited").rmdir()
+
+
+@pytest.mark.parametrize("namespaces", [["--user"], ["--user", "--mount"]], ids=["user", "user and mount"])
+def test_by_root_of_a_user_namespace(user, bundle, namespaces):
+    """Without a mount namespace of its own, that root may not clone mounts."""
+    for kind in ("uidMappings", "gidMappings"):
+        bundle.linux[kind] = [{"containerID": 0, "hostID": 0, "size": 1}]
+    data = user.home / "data"
+    data.mkdir(exist_ok=True)
+    (data / "file").write_text("content\n")
+    bundle.bind(data, "/mnt").sh("id -u; cat /mnt/file").write()
+    process = user.popen("--root", user.state_root, "--cgroup-manager", "disabled", "run", "--bundle", bundle.path,
+                         user.new_id(), wrap=["unshare", *namespaces, "--map-root-user", "--"], text=True,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.communicate(timeout=60) == ("0\ncontent\n", "")

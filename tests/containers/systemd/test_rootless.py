@@ -160,7 +160,7 @@ def test_systemd_from_a_user_namespace(user, bundle, inside):
     user("update", "--pids-limit", "30", "--memory", "64m", container.id).succeeded()
     assert (folder / "pids.max").read_text() == "30\n"
     assert (folder / "memory.max").read_text() == f"{64 << 20}\n"
-    assert container.exec("id", "-u").succeeded().out == "0\n"
+    # No `exec`: each call has a user namespace of its own here, and only the first one owns the container's.
     container.delete("--force")
     harness.wait_for(lambda: not folder.exists(), "the end of the scope")
 
