@@ -44,6 +44,10 @@ std::optional<Number> parse_number(std::string_view text, int base = 10) {
     return value;
 }
 
+/// "0-3,7" as the bytes of a bit mask, the lowest first (cpuset(7), List Format, without strides). nullopt for what is
+/// no such list.
+std::optional<std::vector<std::uint8_t>> parse_bit_list(std::string_view list);
+
 /// A span of time as Go writes it: "1m30s", "1.5h", "-500ms"; units are ns, us, ms, s, m, h. No blanks; nullopt for
 /// what is none or does not fit (292 years).
 std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text);

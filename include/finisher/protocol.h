@@ -105,9 +105,13 @@ enum class RecordKind : std::uint32_t {
     /// flags, instruction count, struct sock_filter as one word each
     load_seccomp = 13,
     /// argument count, argument..., variable count, variable...
-    execute = 14
+    execute = 14,
+    /// domain: personality(2)
+    set_personality = 15,
+    /// mode with its flags, count, { 64 bits of the node mask, the lowest first }...: set_mempolicy(2)
+    set_memory_policy = 16
 };
 
-inline constexpr std::uint32_t last_record_kind = 14;
+inline constexpr std::uint32_t last_record_kind = 16;
 
 } // namespace oci::finisher

@@ -148,6 +148,14 @@ struct Seccomp {
     bool operator==(Seccomp const&) const = default;
 };
 
+/// set_mempolicy(2).
+struct MemoryPolicy {
+    unsigned mode = 0;  ///< MPOL_*
+    unsigned flags = 0; ///< MPOL_F_*
+    std::string nodes;  ///< "0-3,7"; known to be valid; "": none
+    bool operator==(MemoryPolicy const&) const = default;
+};
+
 struct Linux {
     std::vector<Namespace> namespaces;
     std::vector<IdMapping> uid_mappings;
@@ -159,6 +167,8 @@ struct Linux {
     /// MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE, with MS_REC for the r forms; 0: unset.
     std::uint64_t rootfs_propagation = 0;
     std::optional<Seccomp> seccomp;
+    std::optional<MemoryPolicy> memory_policy;
+    std::optional<unsigned> personality;       ///< PER_LINUX ..., personality(2)
     std::map<std::string, std::string> sysctl; ///< by path below /proc/sys: "net/ipv4/ip_forward"
     std::vector<std::string> masked_paths;
     std::vector<std::string> readonly_paths;

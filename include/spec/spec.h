@@ -45,6 +45,31 @@ struct ConsoleSize {
     bool operator==(ConsoleSize const&) const = default;
 };
 
+/// sched_setattr(2).
+struct Scheduler {
+    std::uint32_t policy = 0; ///< SCHED_*
+    std::uint64_t flags = 0;  ///< SCHED_FLAG_*
+    std::int32_t nice = 0;
+    std::uint32_t priority = 0;
+    std::uint64_t runtime = 0; ///< nanoseconds, as the next two
+    std::uint64_t deadline = 0;
+    std::uint64_t period = 0;
+    bool operator==(Scheduler const&) const = default;
+};
+
+struct IoPriority {
+    unsigned io_class = 0; ///< IOPRIO_CLASS_*
+    unsigned priority = 0; ///< 0 (highest) to 7
+    bool operator==(IoPriority const&) const = default;
+};
+
+/// Lists of CPUs such as "0-3,7"; known to be valid; "": unset.
+struct ExecCpuAffinity {
+    std::string initial;
+    std::string final;
+    bool operator==(ExecCpuAffinity const&) const = default;
+};
+
 struct Process {
     bool terminal = false;
     std::optional<ConsoleSize> console_size;
@@ -56,6 +81,9 @@ struct Process {
     std::vector<Rlimit> rlimits;
     bool no_new_privileges = false;
     std::optional<int> oom_score_adj;
+    std::optional<Scheduler> scheduler;
+    std::optional<IoPriority> io_priority;
+    ExecCpuAffinity exec_cpu_affinity;
     bool operator==(Process const&) const = default;
 };
 

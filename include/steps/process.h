@@ -94,6 +94,47 @@ struct LoadSeccomp {
     bool operator==(LoadSeccomp const&) const = default;
 };
 
+/// By the runtime for the process: sched_setattr(2).
+struct SetScheduler {
+    std::uint32_t policy = 0; ///< SCHED_*
+    std::uint64_t flags = 0;  ///< SCHED_FLAG_*
+    std::int32_t nice = 0;
+    std::uint32_t priority = 0;
+    std::uint64_t runtime = 0; ///< nanoseconds, as the next two
+    std::uint64_t deadline = 0;
+    std::uint64_t period = 0;
+    bool operator==(SetScheduler const&) const = default;
+};
+
+/// By the runtime for the process: ioprio_set(2).
+struct SetIoPriority {
+    unsigned io_class = 0; ///< IOPRIO_CLASS_*
+    unsigned priority = 0;
+    bool operator==(SetIoPriority const&) const = default;
+};
+
+/// exec: sched_setaffinity(2), of the runtime before it clones, or of the process.
+struct SetCpuAffinity {
+    std::string cpus; ///< as in config.json, for describe
+    std::vector<std::uint8_t> mask;
+    bool of_runtime = false;
+    bool operator==(SetCpuAffinity const&) const = default;
+};
+
+struct SetPersonality {
+    unsigned domain = 0; ///< personality(2)
+    bool operator==(SetPersonality const&) const = default;
+};
+
+/// set_mempolicy(2)
+struct SetMemoryPolicy {
+    unsigned mode = 0;              ///< MPOL_*
+    unsigned flags = 0;             ///< MPOL_F_*
+    std::string nodes;              ///< as in config.json, for describe
+    std::vector<std::uint8_t> mask; ///< of the nodes
+    bool operator==(SetMemoryPolicy const&) const = default;
+};
+
 struct Execute {
     std::vector<std::string> arguments;
     std::vector<std::string> environment; ///< HOME is added from the container's /etc/passwd where it is missing

@@ -36,6 +36,23 @@ std::optional<Unit> duration_unit(std::string_view text) {
 
 } // namespace
 
+std::optional<std::vector<std::uint8_t>> parse_bit_list(std::string_view list) {
+    constexpr unsigned highest = 65535; // far above what any kernel is built for (NR_CPUS, MAX_NUMNODES)
+    constexpr unsigned bits = 8;
+    std::vector<std::uint8_t> mask;
+    for (auto const part : split(list, ',')) {
+        auto const dash = part.find('-');
+        auto const first = parse_number<unsigned>(trim(part.substr(0, dash)));
+        auto const last = dash == std::string_view::npos ? first : parse_number<unsigned>(trim(part.substr(dash + 1)));
+        if (!first || !last || *last < *first || *last > highest)
+            return std::nullopt;
+        mask.resize(std::max<std::size_t>(mask.size(), *last / bits + 1));
+        for (auto number = *first; number <= *last; ++number)
+            mask[number / bits] = static_cast<std::uint8_t>(mask[number / bits] | 1U << number % bits);
+    }
+    return mask;
+}
+
 std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) {
     constexpr double most = 9.2e18; // below the largest std::int64_t
     bool const negative = text.starts_with('-');

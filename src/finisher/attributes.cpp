@@ -75,4 +75,20 @@ void set_resource_limits(Arguments arguments) {
     }
 }
 
+void set_personality(Arguments arguments) {
+    if (::syscall(SYS_personality, arguments.number32()) < 0)
+        fail(errno, "/linux/personality: personality");
+}
+
+void set_memory_policy(Arguments arguments) {
+    constexpr unsigned long bits_of_word = 64;
+    auto const mode = static_cast<int>(arguments.number32());
+    std::size_t const count = arguments.count();
+    auto const mask = arguments.words(count);
+    // The kernel takes one bit less than it is told.
+    unsigned long const bits = count == 0 ? 0 : count * bits_of_word + 1;
+    if (::syscall(SYS_set_mempolicy, mode, count == 0 ? nullptr : mask.data(), bits) != 0)
+        fail(errno, "/linux/memoryPolicy: set_mempolicy");
+}
+
 } // namespace oci::finisher

@@ -102,6 +102,10 @@ void perform(Task const& task, Process& process) {
         return run_hooks(task.arguments, process);
     case RecordKind::set_resource_limits:
         return set_resource_limits(task.arguments);
+    case RecordKind::set_personality:
+        return set_personality(task.arguments);
+    case RecordKind::set_memory_policy:
+        return set_memory_policy(task.arguments);
     case RecordKind::close_descriptors:
         return close_descriptors(process); // the argument was read at the start
     case RecordKind::load_seccomp:

@@ -36,6 +36,8 @@ void set_no_new_privileges();
 void change_directory(Arguments arguments, Process& process);
 void enter_postponed_directory(Process& process);
 void set_resource_limits(Arguments arguments);
+void set_personality(Arguments arguments);
+void set_memory_policy(Arguments arguments);
 // program.cpp
 void find_program(Arguments execute, Process& process);
 // home.cpp

@@ -163,6 +163,22 @@ public:
             writer_.text(rlimit_name(limit.resource));
         }
     }
+    void operator()(steps::SetPersonality const& step) const {
+        begin(RecordKind::set_personality, step);
+        writer_.number(step.domain);
+    }
+    void operator()(steps::SetMemoryPolicy const& step) const {
+        begin(RecordKind::set_memory_policy, step);
+        writer_.number(step.mode | step.flags);
+        auto mask = step.mask;
+        mask.resize((mask.size() + sizeof(std::uint64_t) - 1) / sizeof(std::uint64_t) * sizeof(std::uint64_t));
+        writer_.number(mask.size() / sizeof(std::uint64_t));
+        for (std::size_t at = 0; at < mask.size(); at += sizeof(std::uint64_t)) {
+            std::uint64_t word = 0;
+            std::memcpy(&word, mask.data() + at, sizeof word);
+            writer_.number(word);
+        }
+    }
     void operator()(steps::CloseDescriptors const& step) const {
         begin(RecordKind::close_descriptors, step);
         writer_.number(step.preserved);

@@ -23,6 +23,11 @@ steps::JoinContainer join_container(std::vector<std::uint64_t> namespaces, HostF
     return join;
 }
 
+void append_affinity(std::string const& cpus, bool of_runtime, steps::Plan& plan) {
+    if (auto mask = cpus.empty() ? std::nullopt : parse_bit_list(cpus))
+        plan.push_back({steps::Actor::runtime, steps::SetCpuAffinity{cpus, *std::move(mask), of_runtime}});
+}
+
 } // namespace
 
 Result<steps::Plan> make_exec_plan(spec::Spec const& spec, HostFacts const& host, ExecRequest const& request) {
@@ -30,6 +35,7 @@ Result<steps::Plan> make_exec_plan(spec::Spec const& spec, HostFacts const& host
     auto const& process = request.process;
     TRY(check_groups(spec, process, host));
     steps::Plan plan;
+    append_affinity(process.exec_cpu_affinity.initial, true, plan);
     plan.push_back({Actor::runtime, steps::StartExec{request.in_cgroup}});
     if (process.oom_score_adj)
         plan.push_back({Actor::runtime, steps::SetOomScore{*process.oom_score_adj}});
@@ -38,6 +44,7 @@ Result<steps::Plan> make_exec_plan(spec::Spec const& spec, HostFacts const& host
         plan.push_back({Actor::runtime, steps::RaiseResourceLimits{std::move(raised)}});
     plan.push_back({Actor::container, steps::BecomeFinisher{}});
     plan.push_back({Actor::finisher, join_container(request.namespaces, host)});
+    append_affinity(process.exec_cpu_affinity.final, false, plan);
     append_identity(spec, process, host, plan);
     if (!request.pid_file.empty())
         plan.push_back({Actor::runtime, steps::WritePidFile{request.pid_file}});

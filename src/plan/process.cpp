@@ -57,12 +57,32 @@ std::vector<steps::ResourceLimitSetting> limits_to_raise(std::vector<steps::Reso
     return raised;
 }
 
+namespace {
+
+/// Before the user changes: an unprivileged runtime may do this to processes of its own user only. Steps of the
+/// runtime, after one of the finisher, which waits meanwhile.
+void append_scheduling(spec::Process const& process, steps::Plan& plan) {
+    if (auto const& it = process.scheduler)
+        plan.push_back({steps::Actor::runtime, steps::SetScheduler{it->policy, it->flags, it->nice, it->priority,
+                                                                   it->runtime, it->deadline, it->period}});
+    if (auto const& it = process.io_priority)
+        plan.push_back({steps::Actor::runtime, steps::SetIoPriority{it->io_class, it->priority}});
+}
+
+steps::SetMemoryPolicy memory_policy(spec::MemoryPolicy const& policy) {
+    auto mask = policy.nodes.empty() ? std::nullopt : parse_bit_list(policy.nodes);
+    return {policy.mode, policy.flags, policy.nodes, mask.value_or(std::vector<std::uint8_t>{})};
+}
+
+} // namespace
+
 void append_identity(spec::Spec const& spec, spec::Process const& process, HostFacts const& host, steps::Plan& plan) {
     auto const finisher = [&](steps::Operation operation) {
         plan.push_back({steps::Actor::finisher, std::move(operation)});
     };
     // Before the user changes: engines put a working directory that only root may enter into service for any user.
     finisher(steps::ChangeDirectory{process.cwd});
+    append_scheduling(process, plan);
     finisher(set_user(spec, process, host));
     finisher(set_capabilities(process, spec.linux.seccomp && !process.no_new_privileges));
     if (process.no_new_privileges)
@@ -77,6 +97,10 @@ Result<void> append_execution(spec::Spec const& spec, spec::Process const& proce
     };
     if (!process.rlimits.empty())
         finisher(steps::SetResourceLimits{resource_limits(process)});
+    if (spec.linux.personality)
+        finisher(steps::SetPersonality{*spec.linux.personality});
+    if (spec.linux.memory_policy)
+        finisher(memory_policy(*spec.linux.memory_policy));
     finisher(steps::CloseDescriptors{preserved});
     // Last but execve: whatever the profile forbids, the set-up does not need it any more.
     if (spec.linux.seccomp)

@@ -61,25 +61,6 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
     return *number << shift;
 }
 
-/// "0-3,7" as the bytes of a bit mask, the lowest first.
-Result<std::vector<std::uint8_t>> bit_mask(std::string_view list) {
-    constexpr unsigned highest = 65535; // far above what any kernel is built for (NR_CPUS, MAX_NUMNODES)
-    std::vector<std::uint8_t> mask;
-    for (auto const part : split(list, ',')) {
-        auto const dash = part.find('-');
-        auto const first = parse_number<unsigned>(trim(part.substr(0, dash)));
-        auto const last = dash == std::string_view::npos ? first : parse_number<unsigned>(trim(part.substr(dash + 1)));
-        if (!first || !last || *last < *first || *last > highest)
-            return fail("must be a list of numbers and ranges such as 0-3,7, is ", json_string(list));
-        for (auto number = *first; number <= *last; ++number) {
-            if (mask.size() <= number / 8)
-                mask.resize(number / 8 + 1);
-            mask[number / 8] = static_cast<std::uint8_t>(mask[number / 8] | 1U << number % 8);
-        }
-    }
-    return mask;
-}
-
 using Properties = std::vector<BusProperty>;
 
 /// How the value of one control file becomes properties.
@@ -131,7 +112,10 @@ Result<Properties> idle_property(std::string_view property, std::string_view val
 Result<Properties> mask_property(std::string_view property, std::string_view value, SystemdFacts const&) {
     if (value.empty())
         return Properties{};
-    return Properties{{std::string(property), TRY(bit_mask(value))}};
+    auto mask = parse_bit_list(value);
+    if (!mask)
+        return fail("must be a list of numbers and ranges such as 0-3,7, is ", json_string(value));
+    return Properties{{std::string(property), *std::move(mask)}};
 }
 
 Result<Properties> quota_properties(std::string_view property, std::string_view value, SystemdFacts const&) {

@@ -2,6 +2,7 @@
 // The features document (features.md): from the tables that the parser reads, so that it cannot promise more or less.
 #include <nlohmann/json.hpp>
 
+#include "base/constants.h"
 #include "base/names.h"
 #include "spec/example.h"
 #include "spec/names.h"
@@ -16,6 +17,13 @@ ordered_json names(std::span<std::string_view const> list) {
     auto out = ordered_json::array();
     for (auto const name : list)
         out.push_back(name);
+    return out;
+}
+
+ordered_json names(std::span<Constant const> table) {
+    auto out = ordered_json::array();
+    for (auto const& constant : table)
+        out.push_back(constant.name);
     return out;
 }
 
@@ -39,6 +47,7 @@ ordered_json linux_features() {
     linux["apparmor"]["enabled"] = false;
     linux["selinux"]["enabled"] = false;
     linux["intelRdt"]["enabled"] = false;
+    linux["memoryPolicy"] = {{"modes", names(memory_policy_modes())}, {"flags", names(memory_policy_flags())}};
     linux["mountExtensions"]["idmap"]["enabled"] = false;
     linux["netDevices"]["enabled"] = false;
     return linux;

@@ -130,6 +130,23 @@ std::string Node::one_of(std::span<std::string_view const> known, std::string_vi
     return {};
 }
 
+std::optional<std::uint64_t> Node::constant(std::span<Constant const> known, std::string_view kind) const {
+    std::string const name = text();
+    if (name.empty())
+        return std::nullopt;
+    auto const value = constant_value(known, name);
+    if (!value)
+        problem("must be a known ", kind, ", is ", in_quotes(name));
+    return value;
+}
+
+std::uint64_t Node::flags(std::span<Constant const> known, std::string_view kind) const {
+    std::uint64_t set = 0;
+    for (auto const& entry : elements())
+        set |= entry.required().constant(known, kind).value_or(0);
+    return set;
+}
+
 std::optional<std::uint64_t> Node::integer(std::int64_t minimum, std::uint64_t maximum) const {
     if (value_ == nullptr)
         return std::nullopt;

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/constants.h"
 #include "base/text.h"
 #include "spec/parse.h"
 
@@ -46,6 +47,8 @@ public:
     std::optional<std::string> optional_text() const;
     std::string absolute_path() const; ///< "" passes
     std::string one_of(std::span<std::string_view const> known, std::string_view kind) const;
+    std::optional<std::uint64_t> constant(std::span<Constant const> known, std::string_view kind) const;
+    std::uint64_t flags(std::span<Constant const> known, std::string_view kind) const; ///< of an array of names
     template <std::integral Number>
     std::optional<Number> number(Number minimum = std::numeric_limits<Number>::min(),
                                  Number maximum = std::numeric_limits<Number>::max()) const;

@@ -172,9 +172,7 @@ std::uint64_t read_propagation(Node const& node) {
 void refuse_unsupported(Node const& node) {
     node["netDevices"].in("config-linux.md#network-devices").refuse_unless_empty();
     node["intelRdt"].in("config-linux.md#intelrdt").refuse_present();
-    node["memoryPolicy"].in("config-linux.md#memory-policy").refuse_present();
     node["mountLabel"].in("config-linux.md#mount-label").refuse_unless_empty();
-    node["personality"].in("config-linux.md#personality").refuse_present();
 }
 
 } // namespace
@@ -196,6 +194,8 @@ void read_linux(Node const& node, Linux& linux) {
     linux.rootfs_propagation =
         read_propagation(node["rootfsPropagation"].in("config-linux.md#rootfs-mount-propagation"));
     linux.seccomp = read_seccomp(node["seccomp"].in("config-linux.md#seccomp"));
+    linux.memory_policy = read_memory_policy(node["memoryPolicy"].in("config-linux.md#memory-policy"));
+    linux.personality = read_personality(node["personality"].in("config-linux.md#personality"));
     linux.masked_paths = node["maskedPaths"].in("config-linux.md#masked-paths").absolute_paths();
     linux.readonly_paths = node["readonlyPaths"].in("config-linux.md#readonly-paths").absolute_paths();
     refuse_unsupported(node);

@@ -105,9 +105,6 @@ std::vector<Rlimit> read_rlimits(Node const& list) {
 void refuse_unsupported(Node const& node) {
     node["apparmorProfile"].refuse_unless_empty();
     node["selinuxLabel"].refuse_unless_empty();
-    node["scheduler"].refuse_present();
-    node["ioPriority"].refuse_present();
-    node["execCPUAffinity"].refuse_unless_empty();
 }
 
 } // namespace
@@ -126,6 +123,9 @@ void read_process(Node const& node, Process& process) {
     process.capabilities = read_capabilities(linux_process["capabilities"]);
     process.no_new_privileges = linux_process["noNewPrivileges"].flag();
     process.oom_score_adj = linux_process["oomScoreAdj"].number(-1000, 1000);
+    process.scheduler = read_scheduler(linux_process["scheduler"]);
+    process.io_priority = read_io_priority(linux_process["ioPriority"]);
+    process.exec_cpu_affinity = read_exec_cpu_affinity(linux_process["execCPUAffinity"]);
     refuse_unsupported(linux_process);
 }
 

@@ -11,6 +11,11 @@
 namespace oci::spec {
 
 void read_process(Node const& node, Process& process);
+std::optional<Scheduler> read_scheduler(Node const& node);
+std::optional<IoPriority> read_io_priority(Node const& node);
+ExecCpuAffinity read_exec_cpu_affinity(Node const& node);
+std::optional<MemoryPolicy> read_memory_policy(Node const& node);
+std::optional<unsigned> read_personality(Node const& node);
 std::vector<Mount> read_mounts(Node const& list);
 Hooks read_hooks(Node const& node);
 /// All of the linux object but sysctl; an absent one is read like an empty one.

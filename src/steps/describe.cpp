@@ -10,6 +10,7 @@
 #include <linux/mount.h>
 #include <linux/seccomp.h>
 
+#include "base/constants.h"
 #include "base/names.h"
 #include "base/text.h"
 
@@ -312,6 +313,30 @@ std::string sentence(FindProgram const& operation) {
 }
 std::string sentence(SetResourceLimits const& operation) {
     return concat("set limits ", limits_text(operation.limits));
+}
+std::string sentence(SetScheduler const& operation) {
+    return concat("set scheduler ", constant_name(scheduler_policies(), operation.policy),
+                  in_brackets({operation.nice == 0 ? "" : concat("nice ", operation.nice),
+                               operation.priority == 0 ? "" : concat("priority ", operation.priority),
+                               operation.runtime == 0 ? "" : concat("runtime ", operation.runtime, " ns"),
+                               operation.deadline == 0 ? "" : concat("deadline ", operation.deadline, " ns"),
+                               operation.period == 0 ? "" : concat("period ", operation.period, " ns"),
+                               flag_names(scheduler_flags(), operation.flags)}));
+}
+std::string sentence(SetIoPriority const& operation) {
+    return concat("set I/O priority ", constant_name(io_priority_classes(), operation.io_class), " ",
+                  operation.priority);
+}
+std::string sentence(SetCpuAffinity const& operation) {
+    return concat(operation.of_runtime ? "start on CPUs " : "run on CPUs ", operation.cpus);
+}
+std::string sentence(SetPersonality const& operation) {
+    return concat("set personality ", constant_name(personality_domains(), operation.domain));
+}
+std::string sentence(SetMemoryPolicy const& operation) {
+    return concat("set memory policy ", constant_name(memory_policy_modes(), operation.mode),
+                  in_brackets({operation.nodes.empty() ? "" : concat("nodes ", operation.nodes),
+                               flag_names(memory_policy_flags(), operation.flags)}));
 }
 std::string sentence(CloseDescriptors const& operation) {
     return concat("close descriptors",

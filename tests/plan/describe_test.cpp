@@ -96,6 +96,16 @@ TEST(Describe, ProcessOperations) {
     EXPECT_EQ(describe(RaiseResourceLimits{{{RLIMIT_NOFILE, 1024, RLIM_INFINITY}}}),
               "raise hard limits RLIMIT_NOFILE 1024:unlimited");
     EXPECT_EQ(describe(SetOomScore{-500}), "set oom_score_adj -500");
+    EXPECT_EQ(describe(SetScheduler{.policy = 3, .nice = -5}), "set scheduler SCHED_BATCH (nice -5)");
+    EXPECT_EQ(describe(SetScheduler{.policy = 6, .flags = 3, .runtime = 1, .deadline = 2, .period = 3}),
+              "set scheduler SCHED_DEADLINE (runtime 1 ns; deadline 2 ns; period 3 ns; SCHED_FLAG_RESET_ON_FORK "
+              "SCHED_FLAG_RECLAIM)");
+    EXPECT_EQ(describe(SetIoPriority{2, 5}), "set I/O priority IOPRIO_CLASS_BE 5");
+    EXPECT_EQ(describe(SetCpuAffinity{"0-1", {3}, true}), "start on CPUs 0-1");
+    EXPECT_EQ(describe(SetCpuAffinity{"1", {2}, false}), "run on CPUs 1");
+    EXPECT_EQ(describe(SetPersonality{8}), "set personality LINUX32");
+    EXPECT_EQ(describe(SetMemoryPolicy{.mode = 2, .flags = 1U << 15U, .nodes = "0", .mask = {1}}),
+              "set memory policy MPOL_BIND (nodes 0; MPOL_F_STATIC_NODES)");
     EXPECT_EQ(describe(CloseDescriptors{}), "close descriptors");
     EXPECT_EQ(describe(CloseDescriptors{3}), "close descriptors (but 3 preserved)");
     EXPECT_EQ(describe(LoadSeccomp{.program = {1}, .flags = 0, .default_action = "SCMP_ACT_ERRNO"}),

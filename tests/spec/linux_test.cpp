@@ -217,15 +217,59 @@ INSTANTIATE_TEST_SUITE_P(
                   unsupported,
                   "config-linux.md#network-devices"},
         BadConfig{{{"/linux/intelRdt", "{}"}}, "/linux/intelRdt", unsupported, "config-linux.md#intelrdt"},
-        BadConfig{{{"/linux/memoryPolicy", R"({"mode": "MPOL_DEFAULT"})"}},
+        BadConfig{{{"/linux/mountLabel", R"("l")"}}, "/linux/mountLabel", unsupported, "config-linux.md#mount-label"}));
+
+constexpr auto policy_section = "config-linux.md#memory-policy";
+constexpr auto personality_section = "config-linux.md#personality";
+INSTANTIATE_TEST_SUITE_P(
+    MemoryPolicyAndPersonality, LinuxProblem,
+    testing::Values(
+        BadConfig{{{"/linux/memoryPolicy", "{}"}}, "/linux/memoryPolicy/mode", "is required", policy_section},
+        BadConfig{{{"/linux/memoryPolicy", R"({"mode": "MPOL_BEST"})"}},
+                  "/linux/memoryPolicy/mode",
+                  "must be a known memory policy",
+                  policy_section},
+        BadConfig{{{"/linux/memoryPolicy", R"({"mode": "MPOL_BIND"})"}},
                   "/linux/memoryPolicy",
-                  unsupported,
-                  "config-linux.md#memory-policy"},
-        BadConfig{{{"/linux/mountLabel", R"("l")"}}, "/linux/mountLabel", unsupported, "config-linux.md#mount-label"},
-        BadConfig{{{"/linux/personality", R"({"domain": "LINUX32"})"}},
-                  "/linux/personality",
-                  unsupported,
-                  "config-linux.md#personality"}));
+                  "needs nodes with this mode",
+                  policy_section},
+        BadConfig{{{"/linux/memoryPolicy", R"({"mode": "MPOL_LOCAL", "nodes": "0"})"}},
+                  "/linux/memoryPolicy/nodes",
+                  "must be empty with this mode",
+                  policy_section},
+        BadConfig{{{"/linux/memoryPolicy", R"({"mode": "MPOL_BIND", "nodes": "x"})"}},
+                  "/linux/memoryPolicy/nodes",
+                  "must be a list of numbers and ranges",
+                  policy_section},
+        BadConfig{{{"/linux/memoryPolicy", R"({"mode": "MPOL_DEFAULT", "flags": ["MPOL_F_NONE"]})"}},
+                  "/linux/memoryPolicy/flags/0",
+                  "must be a known memory policy flag",
+                  policy_section},
+        BadConfig{{{"/linux/memoryPolicy", R"({"mode": "MPOL_BIND", "nodes": "0",
+                    "flags": ["MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES"]})"}},
+                  "/linux/memoryPolicy/flags",
+                  "exclude each other",
+                  policy_section},
+        BadConfig{{{"/linux/personality", "{}"}}, "/linux/personality/domain", "is required", personality_section},
+        BadConfig{{{"/linux/personality", R"({"domain": "BSD"})"}},
+                  "/linux/personality/domain",
+                  "must be a known execution domain",
+                  personality_section},
+        BadConfig{{{"/linux/personality", R"({"domain": "LINUX", "flags": ["x"]})"}},
+                  "/linux/personality/flags/0",
+                  "none is known",
+                  personality_section}));
+
+TEST(Linux, MemoryPolicyAndPersonalityAreRead) {
+    auto const linux = good_spec({{"/linux/memoryPolicy", R"({"mode": "MPOL_INTERLEAVE", "nodes": "2-3",
+                                    "flags": ["MPOL_F_STATIC_NODES"]})"},
+                                  {"/linux/personality", R"({"domain": "LINUX32", "flags": []})"}})
+                           .linux;
+    EXPECT_EQ(linux.memory_policy, (MemoryPolicy{3, 1U << 15U, "2-3"}));
+    EXPECT_EQ(linux.personality, 8U);
+    EXPECT_EQ(good_spec({{"/linux/memoryPolicy", R"({"mode": "MPOL_PREFERRED"})"}}).linux.memory_policy,
+              (MemoryPolicy{1, 0, ""}));
+}
 
 TEST(Linux, EmptyUnsupportedFieldsSayNothing) {
     EXPECT_EQ(

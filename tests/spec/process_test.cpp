@@ -109,13 +109,58 @@ INSTANTIATE_TEST_SUITE_P(
         BadConfig{{{"/process/oomScoreAdj", "-1001"}}, "/process/oomScoreAdj", "from -1000 to 1000", linux_section},
         BadConfig{{{"/process/apparmorProfile", R"("p")"}}, "/process/apparmorProfile", unsupported, linux_section},
         BadConfig{{{"/process/selinuxLabel", R"("l")"}}, "/process/selinuxLabel", unsupported, linux_section},
+        BadConfig{{{"/process/scheduler", "{}"}}, "/process/scheduler/policy", "is required", linux_section},
+        BadConfig{{{"/process/scheduler", R"({"policy": "SCHED_BEST"})"}},
+                  "/process/scheduler/policy",
+                  "must be a known scheduling policy",
+                  linux_section},
+        BadConfig{{{"/process/scheduler", R"({"policy": "SCHED_OTHER", "nice": 20})"}},
+                  "/process/scheduler/nice",
+                  "from -20 to 19, is 20",
+                  linux_section},
+        BadConfig{{{"/process/scheduler", R"({"policy": "SCHED_BATCH", "priority": 1})"}},
+                  "/process/scheduler/priority",
+                  "is for SCHED_FIFO and SCHED_RR only",
+                  linux_section},
+        BadConfig{{{"/process/scheduler", R"({"policy": "SCHED_FIFO", "priority": 1, "period": 5})"}},
+                  "/process/scheduler/period",
+                  "is for SCHED_DEADLINE only",
+                  linux_section},
+        BadConfig{{{"/process/scheduler", R"({"policy": "SCHED_IDLE", "flags": ["SCHED_FLAG_NONE"]})"}},
+                  "/process/scheduler/flags/0",
+                  "must be a known scheduling flag",
+                  linux_section},
         BadConfig{
-            {{"/process/scheduler", R"({"policy": "SCHED_OTHER"})"}}, "/process/scheduler", unsupported, linux_section},
-        BadConfig{{{"/process/ioPriority", "{}"}}, "/process/ioPriority", unsupported, linux_section},
-        BadConfig{{{"/process/execCPUAffinity", R"({"initial": "1"})"}},
-                  "/process/execCPUAffinity",
-                  unsupported,
+            {{"/process/ioPriority", R"({"priority": 0})"}}, "/process/ioPriority/class", "is required", linux_section},
+        BadConfig{{{"/process/ioPriority", R"({"class": "IOPRIO_CLASS_BE"})"}},
+                  "/process/ioPriority/priority",
+                  "is required",
+                  linux_section},
+        BadConfig{{{"/process/ioPriority", R"({"class": "IOPRIO_CLASS_BE", "priority": 8})"}},
+                  "/process/ioPriority/priority",
+                  "from 0 to 7, is 8",
+                  linux_section},
+        BadConfig{{{"/process/execCPUAffinity", R"({"initial": "1-"})"}},
+                  "/process/execCPUAffinity/initial",
+                  "must be a list of numbers and ranges",
+                  linux_section},
+        BadConfig{{{"/process/execCPUAffinity", R"({"final": "3-1"})"}},
+                  "/process/execCPUAffinity/final",
+                  "must be a list of numbers and ranges",
                   linux_section}));
+
+TEST(Process, SchedulingIsRead) {
+    auto const process = good_spec({{"/process/scheduler", R"({"policy": "SCHED_DEADLINE", "nice": -20,
+        "flags": ["SCHED_FLAG_RESET_ON_FORK", "SCHED_FLAG_RECLAIM"], "runtime": 1, "deadline": 2, "period": 3})"},
+                                    {"/process/ioPriority", R"({"class": "IOPRIO_CLASS_IDLE", "priority": 7})"},
+                                    {"/process/execCPUAffinity", R"({"initial": "0-3,7", "final": "1"})"}})
+                             .process;
+    EXPECT_EQ(process->scheduler, (Scheduler{6, 3, -20, 0, 1, 2, 3}));
+    EXPECT_EQ(process->io_priority, (IoPriority{3, 7}));
+    EXPECT_EQ(process->exec_cpu_affinity, (ExecCpuAffinity{"0-3,7", "1"}));
+    auto const fifo = good_spec({{"/process/scheduler", R"({"policy": "SCHED_FIFO", "priority": 99, "runtime": 0})"}});
+    EXPECT_EQ(fifo.process->scheduler, (Scheduler{1, 0, 0, 99, 0, 0, 0}));
+}
 
 TEST(Process, EverythingIsRead) {
     auto const process = good_spec({{"/process", R"({
