@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages that the build and the tests need; what is there already costs nothing.
-# usage: tests/packages.sh build|container|tests|vm...
+# usage: tests/packages.sh build|container|tests|validation|vm...
 set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config git nlohmann-json3-dev libseccomp-dev libcap-dev libexpected-dev musl-tools)
@@ -9,6 +9,8 @@ build=(g++ cmake ninja-build pkg-config git nlohmann-json3-dev libseccomp-dev li
 container=(busybox-static util-linux)
 tests=(libgtest-dev clang clang-format clang-tidy shellcheck binutils jq python3 python3-pytest man-db
     uidmap util-linux procps)
+# The conformance suite is a Go module.
+validation=(golang-go)
 # The virtual machine, and what its systemd needs: its root is this machine's.
 vm=(qemu-system-x86 busybox-static kmod cpio xz-utils zstd iproute2 systemd dbus dbus-user-session libpam-systemd
     uidmap containernetworking-plugins slirp4netns jq runc procps)
@@ -19,9 +21,10 @@ for list in "$@"; do
     build) for package in "${build[@]}"; do wanted[$package]=1; done ;;
     container) for package in "${container[@]}"; do wanted[$package]=1; done ;;
     tests) for package in "${tests[@]}"; do wanted[$package]=1; done ;;
+    validation) for package in "${validation[@]}"; do wanted[$package]=1; done ;;
     vm) for package in "${vm[@]}"; do wanted[$package]=1; done ;;
     *)
-        echo "packages.sh: no list named '$list' (build, container, tests, vm)" >&2
+        echo "packages.sh: no list named '$list' (build, container, tests, validation, vm)" >&2
         exit 1
         ;;
     esac

@@ -6,14 +6,16 @@
 #   plans        what `oci-run plan` prints for the bundles in tests/plans
 #   lint         layers, format, warnings of both compilers, clang-tidy, the shipped binary, the man page
 #   containers   real containers, with the release build
+#   validation   the conformance suite of the specification's authors
 #   asan         the same with AddressSanitizer and UndefinedBehaviorSanitizer
 #   vm           containers with limits, and from scratch, in a virtual machine with every controller
+#   validation_vm  the conformance suite in the virtual machine
 #   systemd      the systemd driver and rootless containers, in a virtual machine with systemd
 # --full: the unit tests, too, with sanitizers. Without GROUP: all of them.
 set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$repository"
-groups=(unit plans lint containers asan vm systemd)
+groups=(unit plans lint containers validation asan vm validation_vm systemd)
 
 build() { # PRESET [TARGET...]
     local preset=$1
@@ -61,6 +63,15 @@ group_containers() {
     build release
     OCI_RUN=build/release/oci-run tests/containers/run.sh --quiet
 }
+group_validation() {
+    build release
+    OCI_RUN=$repository/build/release/oci-run oci-validation/run.sh
+}
+group_validation_vm() {
+    build release
+    oci-validation/run.sh --build
+    OCI_RUN=$repository/build/release/oci-run tests/vm/run.sh tests/vm/nothing_left.sh oci-validation/run.sh
+}
 group_asan() {
     build asan oci-run
     OCI_RUN=build/asan/oci-run tests/containers/run.sh --quiet
@@ -95,7 +106,7 @@ wanted=()
 for word in "$@"; do
     case $word in
     --full) groups+=(asan_unit) ;;
-    -*) sed -n 's/^# \{0,1\}//; 3,14p' "${BASH_SOURCE[0]}" && exit 1 ;;
+    -*) sed -n 's/^# \{0,1\}//; 3,16p' "${BASH_SOURCE[0]}" && exit 1 ;;
     *)
         declare -F "group_$word" >/dev/null || { echo "tests/run.sh: no group named '$word'" >&2 && exit 1; }
         wanted+=("$word")

@@ -88,8 +88,11 @@ void read_options(Node const& list, Mount& mount) {
         else if (!name.empty())
             mount.data.push_back(name);
     }
-    if (mount.bind && !mount.data.empty())
-        list.problem("bind mounts cannot have file system specific options: ", in_quotes(join(mount.data, ",")));
+    if (mount.bind && !mount.data.empty()) {
+        // mount(2) ignores them, too, so there are configurations with such.
+        list.warning("bind mounts have no file system specific options, ignored: ", in_quotes(join(mount.data, ",")));
+        mount.data.clear();
+    }
     if (mount.copy_up && (mount.bind || mount.type != "tmpfs"))
         list.problem("tmpcopyup needs a mount of type tmpfs");
 }

@@ -5,6 +5,7 @@
 # hybrid cgroup layout), and the host's mounts, its cgroups and its init stay untouched. Whatever a test leaves behind is
 # killed and removed at the end.
 # usage: sudo [OCI_RUN=PROGRAM] tests/containers/run.sh [--systemd] [PYTEST ARGUMENT]...
+#   --command COMMAND [ARGUMENT]...   runs that there instead of the tests
 #   --systemd   in the host's own cgroups, where its service manager finds what is made: for a throw-away machine
 # Without a test named: all that need neither controllers (limits, from_scratch) nor a service manager (systemd): those
 # run in a virtual machine, see tests/vm/run.sh.
@@ -15,6 +16,9 @@ run_tests() {
     unset PYTHONPATH PYTHONHOME PYTHONSTARTUP LISTEN_FDS LISTEN_PID NOTIFY_SOCKET
     export PYTHONDONTWRITEBYTECODE=1 PYTEST_DISABLE_PLUGIN_AUTOLOAD=1
     umask 022
+    if [[ ${1:-} == --command ]]; then
+        exec "${@:2}"
+    fi
     cd "$here"
     local word named=()
     for word in "$@"; do
