@@ -4,6 +4,7 @@
 #include "commands/common.h"
 #include "kernel/file.h"
 #include "spec/parse.h"
+#include "spec/positions.h"
 
 namespace oci::commands {
 
@@ -20,24 +21,32 @@ void check_rootfs(std::string const& bundle, spec::Report& report) {
             {"/root/path", "must be an existing folder: " + folder.error().message, "config.md#root"});
 }
 
-std::string as_text(spec::Report const& report) {
+/// "config.json:12:7: /process/cwd: must be ...", as editors understand it.
+std::string as_text(spec::Report const& report, spec::Positions const& positions) {
     std::string out;
     auto const append = [&](std::vector<spec::Problem> const& problems, std::string_view mark) {
-        for (auto const& problem : problems)
-            out += concat(mark, problem.pointer.empty() ? "config.json" : printable(problem.pointer), ": ",
-                          printable(problem.rule), " (", problem.section, ")\n");
+        for (auto const& problem : problems) {
+            auto const [line, column] = positions.find(problem.pointer);
+            // What is wrong with the text as a whole names its place itself, if there is one.
+            auto const place =
+                problem.pointer.empty() ? "" : concat(":", line, ":", column, ": ", mark, printable(problem.pointer));
+            out += concat("config.json", place, ": ", printable(problem.rule), " (", problem.section, ")\n");
+        }
     };
     append(report.problems, "");
     append(report.warnings, "warning: ");
     return out;
 }
 
-std::string as_json(std::vector<spec::Problem> const& problems) {
+std::string as_json(std::vector<spec::Problem> const& problems, spec::Positions const& positions) {
     std::vector<std::string> items;
     items.reserve(problems.size());
-    for (auto const& problem : problems)
-        items.push_back(concat("{\"pointer\":", json_string(problem.pointer), ",\"rule\":", json_string(problem.rule),
+    for (auto const& problem : problems) {
+        auto const [line, column] = positions.find(problem.pointer);
+        items.push_back(concat("{\"pointer\":", json_string(problem.pointer), ",\"line\":", line,
+                               ",\"column\":", column, ",\"rule\":", json_string(problem.rule),
                                ",\"section\":", json_string(problem.section), "}"));
+    }
     return concat("[", join(items, ","), "]");
 }
 
@@ -46,11 +55,13 @@ std::string as_json(std::vector<spec::Problem> const& problems) {
 Result<int> run_validate(Invocation const& invocation) {
     auto const format = TRY(output_format(invocation.options, OutputFormat::text));
     auto const bundle = TRY(bundle_argument(invocation));
-    auto report = spec::read_config(TRY(read_config(bundle)));
+    auto const text = TRY(read_config(bundle));
+    auto report = spec::read_config(text);
     check_rootfs(bundle, report);
-    TRY(print(format == OutputFormat::json ? concat("{\"problems\":", as_json(report.problems),
-                                                    ",\"warnings\":", as_json(report.warnings), "}\n")
-                                           : as_text(report)));
+    spec::Positions const positions(text);
+    TRY(print(format == OutputFormat::json ? concat("{\"problems\":", as_json(report.problems, positions),
+                                                    ",\"warnings\":", as_json(report.warnings, positions), "}\n")
+                                           : as_text(report, positions)));
     return report.problems.empty() ? 0 : 1;
 }
 

@@ -282,9 +282,23 @@ def test_validate_names_all_problems(bundle, oci):
     pointers = bad(bundle)
     completed = oci("validate", "--bundle", bundle.path)
     assert completed.rc == 1
+    text = (bundle.path / "config.json").read_text().splitlines()
     for pointer in pointers:
         line = next(line for line in completed.out.splitlines() if pointer in line)
         assert "config.md#" in line or "config-linux.md#" in line, line
+        # The place is where the value begins, so that editors can jump there.
+        file, row, column, _ = line.split(":", 3)
+        value = bundle.config
+        for name in line.split(": ")[1].split("/")[1:]:
+            value = value[int(name) if isinstance(value, list) else name]
+        shown = text[int(row) - 1].encode()[int(column) - 1:].decode()
+        assert file == "config.json" and shown.startswith(json.dumps(value)[:1]), line
+
+
+def test_validate_text_that_is_no_json(bundle, oci):
+    (bundle.path / "config.json").write_text('{\n  "a": tru\n}')
+    completed = oci("validate", "--bundle", bundle.path)
+    assert completed.rc == 1 and completed.out.startswith("config.json: is not valid JSON: parse error at line 3")
 
 
 def test_validate_as_json(bundle, oci):
@@ -296,6 +310,7 @@ def test_validate_as_json(bundle, oci):
     found = [problem["pointer"] for problem in problems]
     assert all(any(one.startswith(pointer) for one in found) for pointer in pointers) and len(found) == len(pointers)
     assert all(problem["rule"] and problem["section"] for problem in problems)
+    assert all(problem["line"] > 0 and problem["column"] > 0 for problem in problems)
 
 
 def test_unknown_properties_are_ignored(bundle, oci):

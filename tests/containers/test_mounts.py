@@ -153,6 +153,12 @@ def test_relative_destination_is_relative_to_the_root(oci, bundle, source):
     assert oci.output_of(bundle, "cat /mnt/deep/file") == "from the host\n"
 
 
+def test_bind_ignores_options_of_file_systems(oci, bundle, source):
+    completed = oci.run(bundle.bind(source, "/mnt", "mode=755", "ro").sh("cat /mnt/file; touch /mnt/file"))
+    assert "Read-only file system" in completed.err
+    assert 'level=warning msg="config.json: /mounts/' in completed.err and "mode=755" in completed.err
+
+
 def test_readonly_bind(oci, bundle, source):
     bundle.bind(source, "/mnt", "ro")
     assert "Read-only file system" in oci.output_of(bundle, "rm /mnt/file 2>&1 || true")
