@@ -79,7 +79,7 @@ enum class RecordKind : std::uint32_t {
     join_namespaces = 2,
     /// name: KEYCTL_JOIN_SESSION_KEYRING; failures EDQUOT, ENOSYS, EPERM and EACCES only warn.
     join_keyring = 3,
-    /// uid, gid, umask, own_streams, setgroups_denied, count, group...
+    /// uid, gid, umask, own_streams, keep_groups, count, group...
     set_user = 4,
     /// bounding, effective, inheritable, permitted, ambient, keep_for_seccomp, count, { number, name }... for messages.
     /// What this process itself lacks is left out with a warning.

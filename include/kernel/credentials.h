@@ -9,10 +9,11 @@
 
 namespace oci::kernel {
 
-/// Becomes `uid`:`gid` (real, effective, saved, filesystem) with no supplementary groups where setgroups(2) is allowed.
-/// Capabilities stay (the caller is still privileged in its user namespace: SECBIT_KEEP_CAPS is used and effective =
-/// permitted).
-Result<void> become(uid_t uid, gid_t gid);
+enum class Groups { none, as_they_are };
+/// Becomes `uid`:`gid` (real, effective, saved, filesystem), with no supplementary groups where setgroups(2) is
+/// allowed. Capabilities stay (the caller is still privileged in its user namespace: SECBIT_KEEP_CAPS is used and
+/// effective = permitted).
+Result<void> become(uid_t uid, gid_t gid, Groups groups = Groups::none);
 /// Makes the permitted capabilities inheritable and ambient, so that the next execve keeps them for any uid.
 Result<void> keep_capabilities_over_exec();
 /// The bounding set of the calling process as a bit mask (what can be granted at all).

@@ -50,6 +50,7 @@ struct WriteIdMaps {
 struct BecomeMappedUser {
     std::uint32_t uid = 0;
     std::uint32_t gid = 0;
+    bool keep_groups = false; ///< the supplementary ones stay those of the caller
     bool operator==(BecomeMappedUser const&) const = default;
 };
 

@@ -45,8 +45,8 @@ struct SetUser {
     std::uint32_t gid = 0;
     std::vector<std::uint32_t> groups;
     std::uint32_t umask = 022;
-    bool own_streams = true;       ///< fchown the standard streams to the user
-    bool setgroups_denied = false; ///< user_namespaces(7): then supplementary groups stay as they are
+    bool own_streams = true;  ///< fchown the standard streams to the user
+    bool keep_groups = false; ///< the supplementary groups stay those of the caller
     bool operator==(SetUser const&) const = default;
 };
 

@@ -52,12 +52,12 @@ void set_user(Arguments arguments) {
     auto const gid = arguments.number32();
     auto const umask = arguments.number32();
     bool const own_streams = arguments.flag();
-    bool const setgroups_denied = arguments.flag();
+    bool const keep_groups = arguments.flag();
     auto const groups = arguments.words(arguments.count());
 
     for (int stream = 0; own_streams && stream <= 2; ++stream)
         own_stream(stream, uid);
-    if (!setgroups_denied)
+    if (!keep_groups)
         set_groups(groups);
     // Until execve(2) the permitted capabilities stay: the bounding set and seccomp still need some.
     if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)

@@ -32,10 +32,10 @@ Result<Capabilities> raise_to_permitted(cap_flag_t set) {
 
 } // namespace
 
-Result<void> become(uid_t uid, gid_t gid) {
+Result<void> become(uid_t uid, gid_t gid, Groups groups) {
     // EPERM: the user namespace has "deny" in its setgroups file (user_namespaces(7)), and there is nothing to drop
     // then that this process could drop.
-    if (::setgroups(0, nullptr) != 0 && errno != EPERM)
+    if (groups == Groups::none && ::setgroups(0, nullptr) != 0 && errno != EPERM)
         return fail_errno(errno, "setgroups");
     if (::setresgid(gid, gid, gid) != 0)
         return fail_errno(errno, "setresgid ", gid);

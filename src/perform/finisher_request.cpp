@@ -124,7 +124,7 @@ public:
         writer_.number(step.gid);
         writer_.number(step.umask);
         writer_.number(step.own_streams ? 1 : 0);
-        writer_.number(step.setgroups_denied ? 1 : 0);
+        writer_.number(step.keep_groups ? 1 : 0);
         writer_.number(step.groups.size());
         for (auto const group : step.groups)
             writer_.number(group);

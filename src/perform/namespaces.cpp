@@ -12,7 +12,8 @@
 namespace oci::perform {
 
 Result<void> apply(steps::BecomeMappedUser const& operation, Context& context) {
-    TRY(kernel::become(operation.uid, operation.gid));
+    TRY(kernel::become(operation.uid, operation.gid,
+                       operation.keep_groups ? kernel::Groups::as_they_are : kernel::Groups::none));
     // A change of ids has taken it away, prctl(2).
     return context.child_is_open ? kernel::set_dumpable() : Result<void>();
 }

@@ -76,6 +76,11 @@ bool denies_setgroups(spec::Spec const& spec, HostFacts const& host) {
     return maps && maps->deny_setgroups;
 }
 
+bool wants_original_groups(spec::Spec const& spec) {
+    auto const found = spec.annotations.find("run.oci.keep_original_groups");
+    return found != spec.annotations.end() && found->second != "0";
+}
+
 Result<void> check_rights(spec::Spec const& spec, HostFacts const& host) {
     if (!host.has_capability(cap_sys_admin) && !uses_user_namespace(spec))
         return fail("/linux/namespaces: a user without privileges needs a user namespace for the container "
@@ -85,7 +90,7 @@ Result<void> check_rights(spec::Spec const& spec, HostFacts const& host) {
 
 Result<void> check_groups(spec::Spec const& spec, spec::Process const& process, HostFacts const& host) {
     auto const& groups = process.user.additional_gids;
-    if (groups.empty() || !spec.linux.creates(CLONE_NEWUSER))
+    if (groups.empty() || !spec.linux.creates(CLONE_NEWUSER) || wants_original_groups(spec))
         return {};
     if (denies_setgroups(spec, host))
         return fail(
@@ -101,7 +106,8 @@ Result<void> check_groups(spec::Spec const& spec, spec::Process const& process, 
 std::optional<steps::BecomeMappedUser> become_mapped_user(spec::Spec const& spec) {
     if (!uses_user_namespace(spec))
         return std::nullopt;
-    return steps::BecomeMappedUser{first_usable_id(spec.linux.uid_mappings), first_usable_id(spec.linux.gid_mappings)};
+    return steps::BecomeMappedUser{first_usable_id(spec.linux.uid_mappings), first_usable_id(spec.linux.gid_mappings),
+                                   wants_original_groups(spec)};
 }
 
 } // namespace oci::plan

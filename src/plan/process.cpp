@@ -30,7 +30,7 @@ steps::SetUser set_user(spec::Spec const& spec, spec::Process const& process, Ho
     operation.gid = user.gid;
     operation.groups = user.additional_gids;
     operation.umask = user.umask.value_or(host.umask);
-    operation.setgroups_denied = denies_setgroups(spec, host);
+    operation.keep_groups = denies_setgroups(spec, host) || wants_original_groups(spec);
     return operation;
 }
 

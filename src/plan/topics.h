@@ -23,6 +23,9 @@ Result<void> check_rights(spec::Spec const& spec, HostFacts const& host);
 Result<void> check_groups(spec::Spec const& spec, spec::Process const& process, HostFacts const& host);
 /// Whether the container's processes can set no supplementary groups, user_namespaces(7).
 bool denies_setgroups(spec::Spec const& spec, HostFacts const& host);
+/// The annotation by which engines let a container reach what only supplementary groups of the user may (crun(1)):
+/// additionalGids are then not looked at.
+bool wants_original_groups(spec::Spec const& spec);
 /// Where a user namespace is new or joined: root if it is mapped, else the first mapped id.
 std::optional<steps::BecomeMappedUser> become_mapped_user(spec::Spec const& spec);
 bool uses_user_namespace(spec::Spec const& spec);

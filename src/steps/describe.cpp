@@ -233,7 +233,8 @@ std::string sentence(WriteIdMaps const& operation) {
                   operation.deny_setgroups ? ", setgroups denied" : "");
 }
 std::string sentence(BecomeMappedUser const& operation) {
-    return concat("become mapped user ", operation.uid, ":", operation.gid);
+    return concat("become mapped user ", operation.uid, ":", operation.gid,
+                  in_brackets({operation.keep_groups ? "supplementary groups stay" : ""}));
 }
 std::string sentence(JoinMountNamespace const& operation) {
     return concat("join mount namespace ", operation.path);
@@ -271,7 +272,7 @@ std::string sentence(SetUser const& operation) {
     auto const groups = list(operation.groups, [](auto group) { return std::to_string(group); });
     return concat("become ", operation.uid, ":", operation.gid,
                   in_brackets({groups.empty() ? "" : concat("groups ", groups),
-                               operation.setgroups_denied ? "supplementary groups stay" : "",
+                               operation.keep_groups ? "supplementary groups stay" : "",
                                operation.umask == 022 ? "" : concat("umask ", octal(operation.umask)),
                                operation.own_streams ? "" : "streams keep their owner"}));
 }

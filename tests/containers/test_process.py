@@ -100,6 +100,18 @@ def test_additional_groups(oci, bundle):
     assert status(oci, bundle)["Groups"].split() == ["5", "6", "4294967294"]
 
 
+@pytest.mark.parametrize("user_namespace", [False, True])
+def test_the_callers_groups_are_kept_for_an_annotation(oci, bundle, user_namespace):
+    """podman run --group-add keep-groups"""
+    if user_namespace:
+        bundle.user_namespace()
+    bundle.config["annotations"] = {"run.oci.keep_original_groups": "1"}
+    bundle.process["user"] = {"uid": 1000, "gid": 1000, "additionalGids": [5]}
+    container = oci.run_detached(bundle.args("sleep", "1000"), preexec_fn=lambda: os.setgroups([7, 8, 9]))
+    groups = status_fields(pathlib.Path(f"/proc/{container.pid}/status").read_text())["Groups"]
+    assert groups.split() == ["7", "8", "9"]
+
+
 def test_the_callers_groups_are_dropped(oci, bundle):
     bundle.process["user"] = {"uid": 1000, "gid": 1000}
     assert status(oci, bundle, preexec_fn=lambda: os.setgroups([7, 8, 9]))["Groups"] == ""

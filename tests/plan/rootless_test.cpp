@@ -99,7 +99,7 @@ TEST(Rootless, groups) {
     spec.linux.gid_mappings = {{0, 100000, 6}};
     auto const plan = make_create_plan(spec, host_of_user(), request());
     ASSERT_TRUE(plan) << error_of(plan);
-    EXPECT_FALSE(find<steps::SetUser>(*plan)->setgroups_denied);
+    EXPECT_FALSE(find<steps::SetUser>(*plan)->keep_groups);
 }
 
 TEST(Rootless, needs_a_user_namespace) {
