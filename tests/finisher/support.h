@@ -37,6 +37,9 @@ inline steps::Step finisher_step(steps::Operation operation) {
 inline steps::Step runtime_step() {
     return {Actor::runtime, steps::SaveState{}};
 }
+inline bool contains(std::string_view text, std::string_view part) {
+    return text.find(part) != std::string_view::npos;
+}
 inline steps::FindProgram find(std::string const& name) {
     return {.name = name};
 }
