@@ -89,7 +89,8 @@ TEST(Features, Document) {
     EXPECT_EQ(linux["seccomp"]["archs"].size(), seccomp_architectures().size());
     EXPECT_EQ(linux["mountExtensions"]["idmap"]["enabled"], false);
     EXPECT_EQ(features["annotations"]["io.github.seccomp.libseccomp.version"], "2.5.4");
-    EXPECT_EQ(features["potentiallyUnsafeConfigAnnotations"], (nlohmann::json{"org.systemd.property.", "run.oci.keep_original_groups"}));
+    EXPECT_EQ(features["potentiallyUnsafeConfigAnnotations"],
+              (nlohmann::json{"org.systemd.property.", "run.oci.keep_original_groups"}));
 }
 
 /// What the document announces, the parser must take.
