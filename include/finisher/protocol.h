@@ -32,7 +32,9 @@ enum class MessageKind : std::uint32_t {
     warning = 2, ///< text for the log
     failed = 3,  ///< text: what was being done and which call failed; errno_value: 0 or why. The sender exits with 1.
     start = 4,   ///< only at the gate: open it
-    process = 5  ///< from the outer half of exec: text is the pid (decimal) of the child that goes on. No turn changes.
+    process = 5, ///< from the outer half of exec: text is the pid (decimal) of the child that goes on. No turn changes.
+    listener = 6 ///< the seccomp listener comes along (SCM_RIGHTS), at the gate or, for exec, on the wire. Answered by
+                 ///< `turn` when the agent has it; end of file instead ends the process.
 };
 
 struct MessageHeader {
@@ -102,7 +104,9 @@ enum class RecordKind : std::uint32_t {
     set_resource_limits = 11,
     /// preserved: all but 0..2+preserved is closed, or close-on-exec where the finisher itself still needs it.
     close_descriptors = 12,
-    /// flags, instruction count, struct sock_filter as one word each
+    /// flags, instruction count, struct sock_filter as one word each. With SECCOMP_FILTER_FLAG_NEW_LISTENER the
+    /// listener
+    /// is sent (message `listener`).
     load_seccomp = 13,
     /// argument count, argument..., variable count, variable...
     execute = 14,

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/result.h"
 #include "kernel/fd.h"
@@ -28,8 +29,9 @@ Result<void> send_message(int socket, std::string_view data);
 /// One message together with descriptors (SCM_RIGHTS).
 Result<void> send_descriptors(int socket, std::string_view data, std::span<int const> descriptors);
 /// One message of a sequenced socket; "" at end of file; ETIMEDOUT when the deadline passes first; ECONNRESET when the
-/// peer ended without having read what was sent to it. Descriptors that come along are closed.
-Result<std::string> receive_message(int socket, Deadline deadline);
+/// peer ended without having read what was sent to it. Descriptors that come along are appended to `descriptors`, or
+/// closed without such a list.
+Result<std::string> receive_message(int socket, Deadline deadline, std::vector<Fd>* descriptors = nullptr);
 /// One message of a sequenced or stream socket and exactly one descriptor with it.
 Result<Fd> receive_descriptor(int socket, Deadline deadline);
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "perform/seccomp_agent.h"
 #include "state/container_dir.h"
 
 namespace oci::perform {
@@ -19,7 +20,9 @@ struct StartAnswer {
 
 /// Connects, says start, and waits for the answer: init says that it is about to execute, then end of file by
 /// close-on-exec; or it reports what failed. `deadline` ends the wait for startContainer hooks. An error of this
-/// function itself (descriptors ran out, say) has no effect on the container.
-Result<StartAnswer> open_gate(state::ContainerDir const& directory, kernel::Deadline deadline);
+/// function itself (descriptors ran out, say) has no effect on the container. `agent` gets the listener of a seccomp
+/// filter, `init` is the pid that it is told.
+Result<StartAnswer> open_gate(state::ContainerDir const& directory, kernel::Deadline deadline,
+                              SeccompAgent const& agent, pid_t init);
 
 } // namespace oci::perform

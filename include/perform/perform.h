@@ -4,6 +4,7 @@
 
 #include "base/result.h"
 #include "perform/context.h"
+#include "perform/seccomp_agent.h"
 #include "steps/step.h"
 
 namespace oci::perform {
@@ -14,6 +15,6 @@ namespace oci::perform {
 Result<void> perform(steps::Plan const& plan, Context& context);
 
 /// After perform() of an exec plan: waits until the program runs (the wire closes by execve) or its start failed.
-Result<void> await_execution(Context& context);
+Result<void> await_execution(Context& context, SeccompAgent const& agent);
 
 } // namespace oci::perform

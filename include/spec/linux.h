@@ -145,6 +145,8 @@ struct Seccomp {
     std::vector<std::string> architectures; ///< "SCMP_ARCH_X86_64" ...; known to be valid
     std::vector<std::string> flags;         ///< "SECCOMP_FILTER_FLAG_LOG" ...; known to be valid
     std::vector<SeccompRule> rules;
+    std::string listener_path = {}; ///< socket of the agent that SCMP_ACT_NOTIFY asks; absolute; "" without
+    std::string listener_metadata = {};
     bool operator==(Seccomp const&) const = default;
 };
 

@@ -46,6 +46,9 @@ std::string state_document(Container const& container);
 /// The same on one line, for hooks: ociVersion, id, status, pid, bundle, annotations. pid 0 is left out.
 std::string hook_state(Record const& record, std::string const& oci_version,
                        std::map<std::string, std::string> const& annotations, std::string_view status, pid_t pid);
+/// What a seccomp agent gets (config-linux.md#containerprocessstate). `state`: as hook_state gives it; `process`: pid
+/// of the process that is under the filter.
+std::string container_process_state(std::string const& state, pid_t process, std::string const& metadata);
 /// `list`: a JSON array on one line ("null" when empty) without line end, and the table with its header.
 std::string list_json(std::vector<Container> const& containers);
 std::string list_table(std::vector<Container> const& containers);

@@ -91,6 +91,7 @@ struct LoadSeccomp {
     std::vector<std::uint64_t> program; ///< struct sock_filter
     unsigned flags = 0;                 ///< SECCOMP_FILTER_FLAG_*
     std::string default_action;         ///< for describe
+    std::string listener = {};          ///< socket of the agent that is asked, for describe; "" without
     bool operator==(LoadSeccomp const&) const = default;
 };
 

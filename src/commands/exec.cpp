@@ -90,6 +90,9 @@ Result<int> run_exec(Invocation const& invocation) {
     auto container = TRY(state::look_at(directory, host.cgroup2_mount));
     TRY(check_executable_in(container));
     auto const spec = TRY(recorded_spec(directory));
+    auto const& state = *container.state;
+    auto const agent = seccomp_agent(
+        spec, state::hook_state(container.record, state.oci_version, state.annotations, "running", state.pid));
     auto const init = std::move(container.pidfd);
     auto context = TRY(make_context(std::move(container), host));
     auto namespaces = TRY(namespaces_of(context.container_init));
@@ -109,7 +112,7 @@ Result<int> run_exec(Invocation const& invocation) {
     TRY(kernel::block_all_signals());
     auto executed = perform::perform(plan, context);
     if (executed)
-        executed = perform::await_execution(context);
+        executed = perform::await_execution(context, agent);
     for (auto const& warning : context.warnings)
         log_warning(warning);
     if (!executed) {

@@ -195,7 +195,10 @@ Result<void> run_poststart_hooks(state::Container const& container, spec::Spec c
 
 Result<void> start_container(state::ContainerDir& directory, state::Container const& container, spec::Spec const& spec,
                              HostFacts const& host) {
-    auto answer = TRY(perform::open_gate(directory, start_deadline(spec)));
+    auto const& state = *container.state;
+    auto const agent = seccomp_agent(
+        spec, state::hook_state(container.record, state.oci_version, state.annotations, "created", state.pid));
+    auto answer = TRY(perform::open_gate(directory, start_deadline(spec), agent, state.pid));
     if (answer.kind == perform::StartAnswer::Kind::not_waiting)
         return fail("cannot start an already running container");
     auto started = [&]() -> Result<void> {
@@ -209,6 +212,13 @@ Result<void> start_container(state::ContainerDir& directory, state::Container co
         (void)perform::kill_container(container.record, container.pidfd.get(), host.cgroup2_mount,
                                       kernel::Deadline::after(delete_limit));
     return started;
+}
+
+perform::SeccompAgent seccomp_agent(spec::Spec const& spec, std::string state) {
+    auto const& seccomp = spec.linux.seccomp;
+    if (!seccomp || seccomp->listener_path.empty())
+        return {};
+    return {seccomp->listener_path, seccomp->listener_metadata, std::move(state)};
 }
 
 Result<spec::Spec> recorded_spec(state::ContainerDir const& directory) {

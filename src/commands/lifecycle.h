@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "commands/commands.h"
 #include "perform/context.h"
+#include "perform/seccomp_agent.h"
 #include "plan/plan.h"
 #include "spec/spec.h"
 #include "state/status.h"
@@ -34,5 +35,8 @@ Result<void> delete_container(state::ContainerDir& directory, state::Record cons
 
 /// config.json as it was at create.
 Result<spec::Spec> recorded_spec(state::ContainerDir const& directory);
+
+/// Who gets the listener of the container's seccomp filter. `state`: the container's, as hooks get it.
+perform::SeccompAgent seccomp_agent(spec::Spec const& spec, std::string state);
 
 } // namespace oci::commands

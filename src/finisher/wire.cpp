@@ -61,6 +61,26 @@ void send_failure(int errno_value, std::string_view text) {
     leave(1);
 }
 
+bool pass_listener(int listener) {
+    MessageHeader header{.kind = static_cast<std::uint32_t>(MessageKind::listener), .errno_value = 0};
+    iovec content{.iov_base = &header, .iov_len = sizeof header};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof listener)]{};
+    msghdr message{};
+    message.msg_iov = &content;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    cmsghdr* const rights = CMSG_FIRSTHDR(&message);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof listener);
+    std::memcpy(CMSG_DATA(rights), &listener, sizeof listener);
+    if (::sendmsg(channel, &message, MSG_NOSIGNAL) < 0)
+        return false;
+    return ::recv(channel, &header, sizeof header, 0) == static_cast<ssize_t>(sizeof header) &&
+           header.kind == static_cast<std::uint32_t>(MessageKind::turn);
+}
+
 std::string_view exchange_turns(int wire) {
     send_message(MessageKind::turn, 0, {});
     std::size_t const size = next_message_size(wire);

@@ -17,6 +17,8 @@ void set_task(std::string_view description);
 void send_message(MessageKind kind, int errno_value, std::string_view text);
 /// Sends `failed` and exits with 1.
 [[noreturn]] void send_failure(int errno_value, std::string_view text);
+/// Sends `listener` with the descriptor and waits for the answer; false: the other side is gone.
+bool pass_listener(int listener);
 /// Hands the turn over and waits until it comes back; exits with 1 when that cannot happen any more.
 /// The text that came with it stays valid until the end.
 std::string_view exchange_turns(int wire);

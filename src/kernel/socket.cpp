@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <iterator>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -168,16 +169,25 @@ Result<void> send_descriptors(int socket, std::string_view data, std::span<int c
     return send_with_control(socket, data, control);
 }
 
-Result<std::string> receive_message(int socket, Deadline deadline) {
+Result<std::string> receive_message(int socket, Deadline deadline, std::vector<Fd>* descriptors) {
     TRY(wait_readable(socket, deadline));
     // The size first. Without room for control data the kernel closes what comes along (MSG_CTRUNC).
     ssize_t length = ::recv(socket, nullptr, 0, MSG_PEEK | MSG_TRUNC);
     if (length < 0)
         return fail_errno(errno, "recv");
     std::string data(static_cast<std::size_t>(length), '\0');
-    length = ::recv(socket, data.data(), data.size(), 0);
+    std::vector<std::byte> control(descriptors == nullptr ? 0 : CMSG_SPACE(most_descriptors * sizeof(int)));
+    iovec part{data.data(), data.size()};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    length = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
     if (length < 0)
-        return fail_errno(errno, "recv");
+        return fail_errno(errno, "recvmsg");
+    if (descriptors != nullptr)
+        std::ranges::move(received_descriptors(message), std::back_inserter(*descriptors));
     data.resize(static_cast<std::size_t>(length));
     return data;
 }

@@ -19,7 +19,8 @@ bool nobody_waits(Error const& error) {
 
 } // namespace
 
-Result<StartAnswer> open_gate(state::ContainerDir const& directory, kernel::Deadline deadline) {
+Result<StartAnswer> open_gate(state::ContainerDir const& directory, kernel::Deadline deadline,
+                              SeccompAgent const& agent, pid_t init) {
     auto const gate = directory.connect_gate();
     if (!gate)
         return nobody_waits(gate.error()) ? Result<StartAnswer>(StartAnswer{Kind::not_waiting, gate.error()})
@@ -28,7 +29,8 @@ Result<StartAnswer> open_gate(state::ContainerDir const& directory, kernel::Dead
         return StartAnswer{Kind::not_waiting, said.error()};
     bool about_to_execute = false;
     while (true) {
-        auto const message = receive_message(gate->get(), deadline);
+        std::vector<kernel::Fd> descriptors;
+        auto const message = receive_message(gate->get(), deadline, &descriptors);
         if (!message && nobody_waits(message.error()))
             return StartAnswer{Kind::not_waiting, message.error()};
         if (!message)
@@ -39,6 +41,9 @@ Result<StartAnswer> open_gate(state::ContainerDir const& directory, kernel::Dead
             return StartAnswer{Kind::failed, {"the container's first process ended before it ran the program", 0}};
         if ((*message)->kind == finisher::MessageKind::failed)
             return StartAnswer{Kind::failed, to_error(**message)};
+        if ((*message)->kind == finisher::MessageKind::listener)
+            if (auto passed = pass_listener(gate->get(), descriptors, agent, init); !passed)
+                return StartAnswer{Kind::failed, passed.error()};
         about_to_execute = about_to_execute || (*message)->kind == finisher::MessageKind::turn;
     }
 }

@@ -107,6 +107,7 @@ Result<void> await_turn_back(Context& context, kernel::Deadline deadline) {
             TRY(adopt_exec_process(context, message->text));
             continue;
         case MessageKind::start:
+        case MessageKind::listener:
             break;
         }
         return fail("unexpected message from the container");
@@ -190,10 +191,12 @@ Result<void> perform(steps::Plan const& plan, Context& context) {
     return {};
 }
 
-Result<void> await_execution(Context& context) {
+Result<void> await_execution(Context& context, SeccompAgent const& agent) {
     auto const deadline = kernel::Deadline::after(turn_limit);
     while (true) {
-        auto message = TRY(in_context(receive_message(context.wire.get(), deadline), "wait for the program to start"));
+        std::vector<kernel::Fd> descriptors;
+        auto message = TRY(
+            in_context(receive_message(context.wire.get(), deadline, &descriptors), "wait for the program to start"));
         if (!message)
             return {};
         if (message->kind == MessageKind::failed)
@@ -202,6 +205,8 @@ Result<void> await_execution(Context& context) {
             context.warn(std::move(message->text));
         else if (message->kind == MessageKind::process)
             TRY(adopt_exec_process(context, message->text));
+        else if (message->kind == MessageKind::listener)
+            TRY(pass_listener(context.wire.get(), descriptors, agent, context.state.pid));
     }
 }
 

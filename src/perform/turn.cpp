@@ -16,8 +16,9 @@ Result<void> send_message(int socket, Message const& message) {
     return kernel::send_message(socket, bytes);
 }
 
-Result<std::optional<Message>> receive_message(int socket, kernel::Deadline deadline) {
-    auto const bytes = TRY(kernel::receive_message(socket, deadline));
+Result<std::optional<Message>> receive_message(int socket, kernel::Deadline deadline,
+                                               std::vector<kernel::Fd>* descriptors) {
+    auto const bytes = TRY(kernel::receive_message(socket, deadline, descriptors));
     if (bytes.empty())
         return std::nullopt;
     finisher::MessageHeader header{};

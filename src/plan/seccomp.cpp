@@ -59,6 +59,7 @@ constexpr Named<Action> actions[] = {
     {"SCMP_ACT_TRACE", {SECCOMP_RET_TRACE, SECCOMP_RET_DATA}},
     {"SCMP_ACT_ALLOW", {SECCOMP_RET_ALLOW, 0}},
     {"SCMP_ACT_LOG", {SECCOMP_RET_LOG, 0}},
+    {"SCMP_ACT_NOTIFY", {SECCOMP_RET_USER_NOTIF, 0}},
 };
 
 constexpr Named<Comparison> comparisons[] = {
@@ -385,15 +386,24 @@ std::vector<ArchitectureCalls> calls_by_architecture(Profile const& profile) {
     return result;
 }
 
-unsigned load_flags(spec::Seccomp const& profile) {
-    unsigned flags = 0;
+bool notifies(Profile const& profile) {
+    return profile.default_action == SECCOMP_RET_USER_NOTIF ||
+           std::any_of(profile.rules.begin(), profile.rules.end(),
+                       [](Rule const& rule) { return rule.action == SECCOMP_RET_USER_NOTIF; });
+}
+
+unsigned load_flags(spec::Seccomp const& profile, bool with_listener) {
+    // The value of Linux 5.19, newer than the headers of Debian 12's C library.
+    constexpr unsigned wait_killable_recv = 1U << 5U;
+    unsigned flags = with_listener ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
     for (auto const& flag : profile.flags) {
         if (flag == "SECCOMP_FILTER_FLAG_LOG")
             flags |= SECCOMP_FILTER_FLAG_LOG;
         else if (flag == "SECCOMP_FILTER_FLAG_SPEC_ALLOW")
             flags |= SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+        else if (flag == "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV" && with_listener)
+            flags |= wait_killable_recv; // without a listener the kernel refuses it, and it would mean nothing
         // SECCOMP_FILTER_FLAG_TSYNC: the process that loads has one thread, there is nothing to synchronise.
-        // SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: about SCMP_ACT_NOTIFY only; without a listener the kernel refuses it.
     }
     return flags;
 }
@@ -412,7 +422,11 @@ Result<steps::LoadSeccomp> compile_seccomp(spec::Seccomp const& profile) {
     if (program.size() > BPF_MAXINSNS)
         return fail("/linux/seccomp: the filter has ", program.size(), " instructions, the kernel takes ",
                     BPF_MAXINSNS);
-    steps::LoadSeccomp result{.program = {}, .flags = load_flags(profile), .default_action = profile.default_action};
+    bool const with_listener = notifies(understood);
+    steps::LoadSeccomp result{.program = {},
+                              .flags = load_flags(profile, with_listener),
+                              .default_action = profile.default_action,
+                              .listener = with_listener ? profile.listener_path : ""};
     for (auto const& instruction : program)
         result.program.push_back(std::bit_cast<std::uint64_t>(instruction));
     return result;

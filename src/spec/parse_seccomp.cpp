@@ -15,10 +15,7 @@ std::string read_action(Node const& node) {
     std::string action = node.required().text();
     if (action.empty() || std::ranges::find(known, action) != known.end())
         return action;
-    if (action == "SCMP_ACT_NOTIFY")
-        node.problem("is not supported by this version: SCMP_ACT_NOTIFY");
-    else
-        node.problem("must be a known seccomp action, is ", in_quotes(action));
+    node.problem("must be a known seccomp action, is ", in_quotes(action));
     return {};
 }
 
@@ -50,6 +47,18 @@ SeccompRule read_rule(Node const& node) {
     return rule;
 }
 
+void read_listener(Node const& node, Seccomp& seccomp) {
+    constexpr std::string_view notify = "SCMP_ACT_NOTIFY";
+    seccomp.listener_path = node["listenerPath"].absolute_path();
+    seccomp.listener_metadata = node["listenerMetadata"].text();
+    bool const notifies = seccomp.default_action == notify ||
+                          std::ranges::find(seccomp.rules, notify, &SeccompRule::action) != seccomp.rules.end();
+    if (notifies && node["listenerPath"].empty())
+        node["listenerPath"].problem("is required with the action ", notify);
+    if (!seccomp.listener_metadata.empty() && node["listenerPath"].empty())
+        node["listenerMetadata"].problem("is not possible without listenerPath");
+}
+
 } // namespace
 
 std::optional<Seccomp> read_seccomp(Node const& node) {
@@ -64,8 +73,7 @@ std::optional<Seccomp> read_seccomp(Node const& node) {
         seccomp.flags.push_back(entry.required().one_of(seccomp_flags(), "seccomp flag"));
     for (auto const& entry : node["syscalls"].objects())
         seccomp.rules.push_back(read_rule(entry));
-    node["listenerPath"].refuse_unless_empty();
-    node["listenerMetadata"].refuse_unless_empty();
+    read_listener(node, seccomp);
     return seccomp;
 }
 

@@ -189,6 +189,17 @@ std::string hook_state(Record const& record, std::string const& oci_version,
     return dump(object, -1);
 }
 
+std::string container_process_state(std::string const& state, pid_t process, std::string const& metadata) {
+    auto container = Json::parse(state);
+    Json object;
+    object["ociVersion"] = container["ociVersion"];
+    object["fds"] = {"seccompFd"};
+    object["pid"] = process;
+    object["metadata"] = metadata;
+    object["state"] = std::move(container);
+    return dump(object, -1);
+}
+
 std::string list_json(std::vector<Container> const& containers) {
     if (containers.empty())
         return "null";

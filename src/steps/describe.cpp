@@ -350,6 +350,8 @@ std::string sentence(LoadSeccomp const& operation) {
         out += ", log";
     if ((operation.flags & SECCOMP_FILTER_FLAG_SPEC_ALLOW) != 0)
         out += ", no speculation barriers";
+    if (!operation.listener.empty())
+        out += concat(", notify ", operation.listener);
     return out += ')';
 }
 /// Without the environment: `plan` and errors end up in logs, and passwords come in the environment.

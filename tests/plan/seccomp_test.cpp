@@ -435,6 +435,15 @@ TEST(Seccomp, Flags) {
     EXPECT_EQ(Compiled(from).load().flags, SECCOMP_FILTER_FLAG_SPEC_ALLOW);
 }
 
+TEST(Seccomp, NotifyMakesAListener) {
+    auto from = profile({rule({"read"}, "SCMP_ACT_NOTIFY")});
+    from.listener_path = "/run/agent";
+    from.flags = {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"};
+    Compiled const compiled(from);
+    EXPECT_EQ(compiled.load().flags, SECCOMP_FILTER_FLAG_NEW_LISTENER | 1U << 5U);
+    EXPECT_EQ(compiled.load().listener, "/run/agent");
+}
+
 TEST(Seccomp, ErrorsNameThePlace) {
     EXPECT_EQ(error_of(profile({}, "SCMP_ACT_ALLOW", {"SCMP_ARCH_X86_64", "SCMP_ARCH_M68K"})),
               "/linux/seccomp/architectures/1: libseccomp " + seccomp_version() + " does not know SCMP_ARCH_M68K");
@@ -442,8 +451,8 @@ TEST(Seccomp, ErrorsNameThePlace) {
               "/linux/seccomp/syscalls/1: SCMP_ACT_KILL takes no errno");
     EXPECT_EQ(error_of(profile({rule({"read"}, "SCMP_ACT_ERRNO", {}, 4096)})),
               "/linux/seccomp/syscalls/0: errno 4096 of SCMP_ACT_ERRNO is larger than 4095");
-    EXPECT_EQ(error_of(profile({rule({"read"}, "SCMP_ACT_NOTIFY")})),
-              "/linux/seccomp/syscalls/0: seccomp action SCMP_ACT_NOTIFY is not supported");
+    EXPECT_EQ(error_of(profile({rule({"read"}, "SCMP_ACT_ASK")})),
+              "/linux/seccomp/syscalls/0: seccomp action SCMP_ACT_ASK is not supported");
     EXPECT_EQ(error_of(profile({rule({"read"}, "SCMP_ACT_ALLOW", {argument(6, "SCMP_CMP_EQ", 1)})})),
               "/linux/seccomp/syscalls/0: argument 6 SCMP_CMP_EQ: there is no such check");
     auto with_errno = profile({}, "SCMP_ACT_ALLOW");

@@ -104,7 +104,8 @@ TEST(Features, AreAccepted) {
                                    .dump()}});
     auto const& seccomp = features["linux"]["seccomp"];
     for (auto const& action : seccomp["actions"])
-        good_spec({{"/linux/seccomp", nlohmann::json{{"defaultAction", action}}.dump()}});
+        good_spec(
+            {{"/linux/seccomp", nlohmann::json{{"defaultAction", action}, {"listenerPath", "/run/agent"}}.dump()}});
     good_spec({{"/linux/seccomp", nlohmann::json{{"defaultAction", "SCMP_ACT_ALLOW"},
                                                  {"architectures", seccomp["archs"]},
                                                  {"flags", seccomp["supportedFlags"]}}

@@ -68,7 +68,7 @@ TEST(MountOptions, EachNegativeTakesAwayItsPositive) {
 }
 
 TEST(Names, ListsOfSeccomp) {
-    EXPECT_EQ(seccomp_actions().size(), 8U);
+    EXPECT_EQ(seccomp_actions().size(), 9U);
     EXPECT_EQ(seccomp_operators().size(), 7U);
     EXPECT_EQ(seccomp_architectures().size(), 19U);
     EXPECT_EQ(seccomp_flags().size(), 4U);
