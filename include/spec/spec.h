@@ -110,6 +110,10 @@ struct Mount {
     /// sync, dirsync, lazytime, mand, iversion, silent: as fsconfig(2) names them.
     std::vector<std::string> superblock_flags;
     std::vector<std::string> data; ///< file system specific, "key=value" or "key"
+    bool id_mapped = false;        ///< idmap or ridmap, or mappings of its own
+    bool id_mapped_recursively = false;
+    std::vector<IdMapping> uid_mappings; ///< empty: those of the container's user namespace
+    std::vector<IdMapping> gid_mappings;
     bool operator==(Mount const&) const = default;
 };
 

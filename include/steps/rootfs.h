@@ -7,7 +7,19 @@
 #include <string>
 #include <vector>
 
+#include "steps/namespaces.h"
+
 namespace oci::steps {
+
+/// Ids of files as a mount shows them (MOUNT_ATTR_IDMAP, mount_setattr(2)): container_id on the file system is host_id
+/// in the mount.
+struct MountIdMap {
+    std::vector<IdMap> uids;
+    std::vector<IdMap> gids;
+    std::string user_namespace = {}; ///< path: the maps are those of this namespace instead
+    bool recursive = false;
+    bool operator==(MountIdMap const&) const = default;
+};
 
 /// Propagation of every mount of the new mount namespace, so that nothing leaks to the host (MS_* with MS_REC).
 struct IsolateMounts {
@@ -28,6 +40,7 @@ struct MountSource {
     /// locks them.
     std::uint64_t locked = 0;
     std::uint64_t recursively_locked = 0;
+    std::optional<MountIdMap> id_map = {};
     bool operator==(MountSource const&) const = default;
 };
 
@@ -64,6 +77,7 @@ struct MountTarget {
     std::uint64_t recursive_clear = 0;
     std::vector<std::uint64_t> propagation; ///< MS_* with MS_REC, one call each, in order
     std::string pointer = {};               ///< "/mounts/3", for errors
+    std::optional<MountIdMap> id_map = {};  ///< of a bind mount it is done to its source
     bool operator==(MountTarget const&) const = default;
 };
 

@@ -15,7 +15,12 @@ namespace oci::perform {
 /// The rootfs on the host: a folder and no symbolic link.
 Result<kernel::Fd> open_rootfs(std::string const& path);
 /// A detached tree of a mount source of the host.
-Result<kernel::Fd> clone_source(steps::MountSource const& source);
+/// `proc`: a folder with a procfs of our own pid namespace.
+Result<kernel::Fd> clone_source(steps::MountSource const& source, int proc);
+/// Maps the ids of a detached tree (mount_setattr(2), "ID-mapped mounts"). `proc`: as above.
+Result<void> map_ids(int tree, steps::MountIdMap const& map, int proc);
+/// The lines of a uid_map or gid_map, user_namespaces(7).
+std::string id_map_lines(std::vector<steps::IdMap> const& maps);
 /// One change of propagation, MS_* with or without MS_REC, of the mount whose root `mount` is.
 Result<void> set_propagation(int mount, std::uint64_t propagation);
 /// Takes a detached tree from OpenMountSources' list: each is attached once, and its descriptor need not stay open.

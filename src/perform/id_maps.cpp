@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "attach.h"
 #include "kernel/file.h"
 #include "kernel/process.h"
 #include "perform/hooks.h"
@@ -22,13 +23,6 @@ struct MapKind {
 };
 constexpr MapKind uid_kind{"uid_map", "/linux/uidMappings", "newuidmap", "/etc/subuid"};
 constexpr MapKind gid_kind{"gid_map", "/linux/gidMappings", "newgidmap", "/etc/subgid"};
-
-std::string map_text(std::vector<steps::IdMap> const& maps) {
-    std::string text;
-    for (auto const& map : maps)
-        text += concat(map.container_id, " ", map.host_id, " ", map.size, "\n");
-    return text;
-}
 
 /// Never by PATH: the caller's environment must not choose what runs with the rights of root. The last one is NixOS's.
 Result<std::string> find_helper(MapKind const& kind) {
@@ -65,12 +59,19 @@ Result<void> write_map(MapKind const& kind, steps::MapWriter writer, std::vector
         if (writer == steps::MapWriter::helper)
             return write_by_helper(kind, maps, context);
         return kernel::write_control_file(AT_FDCWD, concat("/proc/", context.state.pid, "/", kind.file),
-                                          map_text(maps));
+                                          id_map_lines(maps));
     };
     return in_context(write(), kind.pointer);
 }
 
 } // namespace
+
+std::string id_map_lines(std::vector<steps::IdMap> const& maps) {
+    std::string text;
+    for (auto const& map : maps)
+        text += concat(map.container_id, " ", map.host_id, " ", map.size, "\n");
+    return text;
+}
 
 Result<void> apply(steps::WriteIdMaps const& operation, Context& context) {
     TRY(write_map(uid_kind, operation.uid_writer, operation.uids, context));

@@ -231,6 +231,8 @@ Result<void> apply(steps::MountFilesystem const& operation, Context& context) {
     auto const tree = TRY(new_mount(operation, parameters));
     if (operation.copy_up)
         TRY(kernel::copy_tree(place.get(), tree.get()));
+    if (operation.target.id_map)
+        TRY(map_ids(tree.get(), *operation.target.id_map, context.procfs->get()));
     return attach(operation.target, tree.get(), place.get());
 }
 
@@ -249,6 +251,8 @@ Result<void> apply(steps::BindMount const& operation, Context& context) {
 Result<void> apply(steps::MountCgroup const& operation, Context& context) {
     auto const place = TRY(open_target(context, operation.target.destination, true, false));
     auto const tree = TRY(cgroup_tree(operation, context.host));
+    if (operation.target.id_map)
+        TRY(map_ids(tree.get(), *operation.target.id_map, context.procfs->get()));
     return attach(operation.target, tree.get(), place.get());
 }
 

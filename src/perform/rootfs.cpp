@@ -66,9 +66,11 @@ Result<kernel::Fd> open_rootfs(std::string const& path) {
     return folder;
 }
 
-Result<kernel::Fd> clone_source(steps::MountSource const& source) {
+Result<kernel::Fd> clone_source(steps::MountSource const& source, int proc) {
     auto const clone = [&]() -> Result<kernel::Fd> {
         auto tree = TRY(kernel::clone_tree(AT_FDCWD, source.path, source.recursive ? AT_RECURSIVE : 0));
+        if (source.id_map)
+            TRY(map_ids(tree.get(), *source.id_map, proc));
         if (source.locked != 0)
             TRY(kernel::mount_setattr(tree.get(), {.set = source.locked}, 0));
         if (source.recursively_locked != 0)
@@ -128,7 +130,7 @@ Result<void> apply(steps::OpenMountSources const& operation, Context& context) {
     context.sources.reserve(context.sources.size() + operation.sources.size());
     for (std::size_t i = 0; i < operation.sources.size(); ++i)
         context.sources.push_back(TRY(operation.staged ? kernel::clone_tree(AT_FDCWD, staged_source(i), AT_RECURSIVE)
-                                                       : clone_source(operation.sources[i])));
+                                                       : clone_source(operation.sources[i], context.procfs->get())));
     return {};
 }
 

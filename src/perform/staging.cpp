@@ -36,8 +36,9 @@ Result<void> open_staged(Context& context) {
     context.staged_sources.clear();
     if (!context.staging)
         return {};
+    auto const proc = TRY(kernel::openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY));
     for (auto const& source : context.staging->sources)
-        context.staged_sources.push_back(TRY(clone_source(source)));
+        context.staged_sources.push_back(TRY(clone_source(source, proc.get())));
     auto const& rootfs = context.staging->rootfs;
     auto const folder = TRY(open_rootfs(rootfs));
     context.staged_rootfs = TRY(in_context(kernel::clone_tree(folder.get(), "", AT_EMPTY_PATH | AT_RECURSIVE), rootfs));

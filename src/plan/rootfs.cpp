@@ -15,6 +15,21 @@ steps::MountTarget mount_target(spec::Mount const& mount, std::string const& poi
             mount.recursive_clear, mount.propagation, pointer};
 }
 
+std::optional<steps::MountIdMap> mount_id_map(spec::Spec const& spec, spec::Mount const& mount) {
+    if (!mount.id_mapped)
+        return std::nullopt;
+    steps::MountIdMap map{.uids = {}, .gids = {}, .recursive = mount.id_mapped_recursively};
+    auto const* const container = spec.linux.find(CLONE_NEWUSER);
+    bool const own = !mount.uid_mappings.empty();
+    if (!own && container != nullptr)
+        map.user_namespace = container->path;
+    for (auto const& entry : own ? mount.uid_mappings : spec.linux.uid_mappings)
+        map.uids.push_back({entry.container_id, entry.host_id, entry.size});
+    for (auto const& entry : own ? mount.gid_mappings : spec.linux.gid_mappings)
+        map.gids.push_back({entry.container_id, entry.host_id, entry.size});
+    return map;
+}
+
 /// Host side of the list of detached trees; returns the index of `path` in it.
 std::size_t add_source(Rootfs& rootfs, std::string path, bool recursive, std::string pointer) {
     rootfs.sources.sources.push_back({std::move(path), recursive, std::move(pointer), 0, 0});
@@ -38,11 +53,13 @@ steps::Operation plan_mount(spec::Spec const& spec, HostFacts const& host, std::
     auto const& mount = spec.mounts[index];
     auto const pointer = concat("/mounts/", index);
     auto target = mount_target(mount, pointer);
+    target.id_map = mount_id_map(spec, mount);
     if (mount.remount)
         return steps::Remount{std::move(target)};
     if (mount.bind) {
         auto path = absolute_path(bundle, mount.source);
         auto const source = add_source(rootfs, path, mount.recursive, pointer + "/source");
+        rootfs.sources.sources[source].id_map = target.id_map;
         return steps::BindMount{std::move(target), source, std::move(path)};
     }
     if (mount.type == "cgroup" || mount.type == "cgroup2") {

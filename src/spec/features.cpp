@@ -48,7 +48,7 @@ ordered_json linux_features() {
     linux["selinux"]["enabled"] = false;
     linux["intelRdt"]["enabled"] = false;
     linux["memoryPolicy"] = {{"modes", names(memory_policy_modes())}, {"flags", names(memory_policy_flags())}};
-    linux["mountExtensions"]["idmap"]["enabled"] = false;
+    linux["mountExtensions"]["idmap"]["enabled"] = true;
     linux["netDevices"]["enabled"] = false;
     return linux;
 }

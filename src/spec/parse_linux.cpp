@@ -51,6 +51,8 @@ void check_mapping(Node const& node, IdMapping const& mapping, std::vector<IdMap
             return node.problem("must not overlap another mapping");
 }
 
+} // namespace
+
 std::vector<IdMapping> read_id_mappings(Node const& list) {
     std::vector<IdMapping> mappings;
     auto const entries = list.objects();
@@ -70,6 +72,8 @@ std::vector<IdMapping> read_id_mappings(Node const& list) {
     }
     return mappings;
 }
+
+namespace {
 
 void read_user_namespace(Node const& node, Linux& linux) {
     auto const uids = node["uidMappings"].in("config-linux.md#user-namespace-mappings");

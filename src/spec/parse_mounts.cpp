@@ -3,6 +3,7 @@
 #include "readers.h"
 
 #include <algorithm>
+#include <sched.h>
 
 #include <sys/mount.h>
 
@@ -82,7 +83,9 @@ void read_options(Node const& list, Mount& mount) {
     for (auto const& entry : list.elements()) {
         std::string const name = entry.text();
         if (name == "idmap" || name == "ridmap")
-            entry.problem("is not supported by this version: ", name);
+            (name == "idmap" ? mount.id_mapped : mount.id_mapped_recursively) = true;
+        else if (name.starts_with("idmap=") || name.starts_with("ridmap="))
+            entry.problem("mappings are given by uidMappings and gidMappings of the mount");
         else if (auto const* const option = find_mount_option(name))
             apply_option(*option, mount);
         else if (!name.empty())
@@ -108,6 +111,20 @@ std::string read_destination(Node const& node) {
     return path;
 }
 
+void read_mappings(Node const& node, Mount& mount) {
+    constexpr std::string_view section = "config.md#posix-platform-mounts";
+    auto const uids = node["uidMappings"].in(section);
+    auto const gids = node["gidMappings"].in(section);
+    mount.uid_mappings = read_id_mappings(uids);
+    mount.gid_mappings = read_id_mappings(gids);
+    if (uids.empty() != gids.empty())
+        (uids.empty() ? uids : gids).problem("is required: uidMappings and gidMappings are given together");
+    // Engines leave out the option.
+    mount.id_mapped = mount.id_mapped || mount.id_mapped_recursively || !uids.empty() || !gids.empty();
+    if (mount.id_mapped && mount.remount)
+        node["options"].problem("ids of a mount cannot be mapped later, by remount");
+}
+
 Mount read_mount(Node const& node) {
     Mount mount;
     mount.destination = read_destination(node["destination"]);
@@ -120,12 +137,20 @@ Mount read_mount(Node const& node) {
         node["type"].required();
     if (mount.type == "bind" && !mount.bind && !mount.remount)
         node["type"].problem("is no file system: a bind mount has the option bind or rbind");
-    for (std::string_view const field : {"uidMappings", "gidMappings"})
-        node[field].in("config.md#posix-platform-mounts").refuse_unless_empty();
+    read_mappings(node, mount);
     return mount;
 }
 
 } // namespace
+
+void check_id_mapped_mounts(Node const& list, std::vector<Mount> const& mounts, Linux const& linux) {
+    auto const needs_maps = [&](Mount const& mount) {
+        return mount.id_mapped && mount.uid_mappings.empty() && linux.find(CLONE_NEWUSER) == nullptr;
+    };
+    for (std::size_t i = 0; i < mounts.size(); ++i)
+        if (needs_maps(mounts[i]) && mounts[i].gid_mappings.empty())
+            list.elements()[i]["options"].problem("idmap without uidMappings and gidMappings needs a user namespace");
+}
 
 std::vector<Mount> read_mounts(Node const& list) {
     std::vector<Mount> mounts;

@@ -379,16 +379,24 @@ std::string sentence(OpenMountSources const& operation) {
 std::string sentence(AttachRootfs const& operation) {
     return concat("attach rootfs ", operation.path);
 }
+std::string id_map_text(std::optional<MountIdMap> const& map) {
+    if (!map)
+        return {};
+    auto const name = map->recursive ? "ridmap" : "idmap";
+    if (!map->user_namespace.empty())
+        return concat(name, " of ", map->user_namespace);
+    return concat(name, " uid ", id_maps_text(map->uids), "; gid ", id_maps_text(map->gids));
+}
 std::string sentence(MountFilesystem const& operation) {
     bool const named = !operation.source.empty() && operation.source != operation.type;
-    return concat("mount ", operation.type, named ? concat(" ", operation.source) : "", " at ",
-                  operation.target.destination,
-                  in_brackets({options_text(operation.target), join(operation.parameters, ","),
-                               operation.copy_up ? "with a copy of what is there" : ""}));
+    return concat(
+        "mount ", operation.type, named ? concat(" ", operation.source) : "", " at ", operation.target.destination,
+        in_brackets({options_text(operation.target), id_map_text(operation.target.id_map),
+                     join(operation.parameters, ","), operation.copy_up ? "with a copy of what is there" : ""}));
 }
 std::string sentence(BindMount const& operation) {
     return concat("bind ", operation.source_path, " at ", operation.target.destination,
-                  in_brackets({options_text(operation.target)}));
+                  in_brackets({options_text(operation.target), id_map_text(operation.target.id_map)}));
 }
 std::string sentence(MountCgroup const& operation) {
     return concat(operation.new_namespace ? "mount cgroup2" : concat("bind cgroup ", operation.cgroup_path), " at ",

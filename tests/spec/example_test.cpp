@@ -87,7 +87,7 @@ TEST(Features, Document) {
               (nlohmann::json{{"v1", false}, {"v2", true}, {"systemd", true}, {"systemdUser", true}, {"rdma", true}}));
     EXPECT_EQ(linux["seccomp"]["enabled"], true);
     EXPECT_EQ(linux["seccomp"]["archs"].size(), seccomp_architectures().size());
-    EXPECT_EQ(linux["mountExtensions"]["idmap"]["enabled"], false);
+    EXPECT_EQ(linux["mountExtensions"]["idmap"]["enabled"], true);
     EXPECT_EQ(features["annotations"]["io.github.seccomp.libseccomp.version"], "2.5.4");
     EXPECT_EQ(features["potentiallyUnsafeConfigAnnotations"],
               (nlohmann::json{"org.systemd.property.", "run.oci.keep_original_groups"}));

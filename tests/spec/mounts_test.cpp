@@ -60,16 +60,16 @@ INSTANTIATE_TEST_SUITE_P(
                   options_section),
         bad_mount(R"({"destination": "/a", "type": "proc", "options": ["tmpcopyup"]})", "/options", "tmpfs",
                   options_section),
-        bad_mount(R"({"destination": "/a", "source": "/b", "options": ["bind", "idmap"]})", "/options/1",
-                  "is not supported by this version: idmap", options_section),
-        bad_mount(R"({"destination": "/a", "source": "/b", "options": ["ridmap", "rbind"]})", "/options/0",
-                  "is not supported by this version: ridmap", options_section),
+        bad_mount(R"({"destination": "/a", "source": "/b", "options": ["bind", "idmap"]})", "/options",
+                  "idmap without uidMappings and gidMappings needs a user namespace", options_section),
+        bad_mount(R"({"destination": "/a", "source": "/b", "options": ["bind", "idmap=uids=0-1-1"]})", "/options/1",
+                  "mappings are given by uidMappings and gidMappings of the mount", options_section),
         bad_mount(
             R"({"type": "tmpfs", "destination": "/a", "uidMappings": [{"containerID": 0, "hostID": 1, "size": 1}]})",
-            "/uidMappings", "is not supported by this version", posix),
+            "/gidMappings", "is required: uidMappings and gidMappings are given together", posix),
         bad_mount(
             R"({"type": "tmpfs", "destination": "/a", "gidMappings": [{"containerID": 0, "hostID": 1, "size": 1}]})",
-            "/gidMappings", "is not supported by this version", posix)));
+            "/uidMappings", "is required: uidMappings and gidMappings are given together", posix)));
 
 std::vector<Mount> good_mounts(std::string const& json) {
     return good_spec({{"/mounts", json}}).mounts;
