@@ -8,7 +8,7 @@ build=(g++ cmake ninja-build pkg-config git nlohmann-json3-dev libseccomp-dev li
 # What the demonstration and the container tests put into a container.
 container=(busybox-static util-linux)
 tests=(libgtest-dev clang clang-format clang-tidy shellcheck binutils jq python3 python3-pytest man-db
-    uidmap util-linux procps)
+    uidmap util-linux procps iproute2)
 # The conformance suite is a Go module.
 validation=(golang-go)
 # The virtual machine, and what its systemd needs: its root is this machine's.

@@ -164,6 +164,7 @@ struct Linux {
     std::vector<IdMapping> gid_mappings;
     std::map<std::string, TimeOffset> time_offsets; ///< "monotonic", "boottime"
     std::vector<Device> devices;
+    std::map<std::string, std::string> net_devices; ///< name in the container by name on the host
     std::string cgroups_path;
     Resources resources;
     /// MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE, with MS_REC for the r forms; 0: unset.

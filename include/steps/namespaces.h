@@ -64,6 +64,18 @@ struct BringLoopbackUp {
     bool operator==(BringLoopbackUp const&) const = default;
 };
 
+struct NetworkDevice {
+    std::string host_name;
+    std::string container_name; ///< "%d" in it: a number that the kernel chooses
+    bool operator==(NetworkDevice const&) const = default;
+};
+
+/// From the runtime's network namespace to the container's, with the permanent addresses; then they are set up.
+struct MoveNetworkDevices {
+    std::vector<NetworkDevice> devices;
+    bool operator==(MoveNetworkDevices const&) const = default;
+};
+
 struct SetHostname {
     std::string name;
     bool operator==(SetHostname const&) const = default;

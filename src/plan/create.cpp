@@ -89,6 +89,7 @@ void append_start(Builder& builder, spec::Spec const& spec, HostFacts const& hos
     if (request.cgroup_driver == CgroupDriver::systemd)
         builder.add(Actor::runtime, steps::EndPlaceholder{});
     builder.add(Actor::runtime, write_id_maps(spec, host));
+    builder.add(Actor::runtime, move_network_devices(spec));
     if (!spec.process)
         return;
     if (spec.process->oom_score_adj)

@@ -81,6 +81,13 @@ bool wants_original_groups(spec::Spec const& spec) {
     return found != spec.annotations.end() && found->second != "0";
 }
 
+std::optional<steps::MoveNetworkDevices> move_network_devices(spec::Spec const& spec) {
+    steps::MoveNetworkDevices operation;
+    for (auto const& [host_name, container_name] : spec.linux.net_devices)
+        operation.devices.push_back({host_name, container_name});
+    return operation.devices.empty() ? std::nullopt : std::optional(std::move(operation));
+}
+
 Result<void> check_rights(spec::Spec const& spec, HostFacts const& host) {
     if (!host.has_capability(cap_sys_admin) && !uses_user_namespace(spec))
         return fail("/linux/namespaces: a user without privileges needs a user namespace for the container "

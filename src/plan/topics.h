@@ -17,6 +17,7 @@ namespace oci::plan {
 // ---- namespaces.cpp
 steps::StartInit start_init(spec::Spec const& spec, bool into_cgroup);
 std::optional<steps::WriteIdMaps> write_id_maps(spec::Spec const& spec, HostFacts const& host);
+std::optional<steps::MoveNetworkDevices> move_network_devices(spec::Spec const& spec);
 /// Whether a normal user can make such a container at all; the errors name the field.
 Result<void> check_rights(spec::Spec const& spec, HostFacts const& host);
 /// Whether `process` can become its user: additional groups must be mapped, and setgroups not denied.

@@ -49,7 +49,7 @@ ordered_json linux_features() {
     linux["intelRdt"]["enabled"] = false;
     linux["memoryPolicy"] = {{"modes", names(memory_policy_modes())}, {"flags", names(memory_policy_flags())}};
     linux["mountExtensions"]["idmap"]["enabled"] = true;
-    linux["netDevices"]["enabled"] = false;
+    linux["netDevices"]["enabled"] = true;
     return linux;
 }
 

@@ -173,8 +173,40 @@ std::uint64_t read_propagation(Node const& node) {
     return 0;
 }
 
+/// dev_valid_name() of the kernel, which takes one "%d" in a name that it is to complete.
+bool is_device_name(std::string_view name, bool may_be_template) {
+    constexpr std::size_t longest = 15; // IFNAMSIZ with its NUL
+    auto const percent = name.find('%');
+    bool const complete = percent == std::string_view::npos;
+    bool const one_number =
+        may_be_template && !complete && name.substr(percent, 2) == "%d" && name.find('%', percent + 1) == name.npos;
+    return !name.empty() && name.size() <= longest && name != "." && name != ".." &&
+           name.find_first_of("/: \t\n\v\f\r") == std::string_view::npos && (complete || one_number);
+}
+
+std::map<std::string, std::string> read_net_devices(Node const& node, Linux const& linux) {
+    std::map<std::string, std::string> devices;
+    if (!node.empty() && linux.find(CLONE_NEWNET) == nullptr)
+        node.problem("needs a network namespace");
+    std::set<std::string> taken{"lo"};
+    for (auto const& [host_name, device] : node.members()) {
+        if (!is_device_name(host_name, false))
+            device.problem("is no name of a network device");
+        if (!device.is_object())
+            continue;
+        auto name = device["name"].text();
+        if (!name.empty() && !is_device_name(name, true))
+            device["name"].problem("must be the name of a network device, perhaps with %d, is ", in_quotes(name));
+        if (name.empty())
+            name = host_name;
+        if (name.find('%') == std::string::npos && !taken.insert(name).second)
+            device.problem("there is a device ", in_quotes(name), " in the container already");
+        devices[host_name] = name;
+    }
+    return devices;
+}
+
 void refuse_unsupported(Node const& node) {
-    node["netDevices"].in("config-linux.md#network-devices").refuse_unless_empty();
     node["intelRdt"].in("config-linux.md#intelrdt").refuse_present();
     node["mountLabel"].in("config-linux.md#mount-label").refuse_unless_empty();
 }
@@ -191,6 +223,7 @@ void read_linux(Node const& node, Linux& linux) {
     read_user_namespace(node, linux);
     linux.time_offsets = read_time_offsets(node["timeOffsets"].in("config-linux.md#offset-for-time-namespace"), linux);
     linux.devices = read_devices(node["devices"].in("config-linux.md#devices"));
+    linux.net_devices = read_net_devices(node["netDevices"].in("config-linux.md#network-devices"), linux);
     linux.cgroups_path = read_cgroups_path(node["cgroupsPath"].in("config-linux.md#cgroups-path"));
     auto const resources = node["resources"].in("config-linux.md#control-groups");
     linux.resources = read_resources(resources);

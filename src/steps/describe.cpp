@@ -242,6 +242,12 @@ std::string sentence(JoinMountNamespace const& operation) {
 std::string sentence(BringLoopbackUp const&) {
     return "bring loopback up";
 }
+std::string sentence(MoveNetworkDevices const& operation) {
+    return concat("move network devices ", list(operation.devices, [](NetworkDevice const& device) {
+                      bool const renamed = device.container_name != device.host_name;
+                      return renamed ? concat(device.host_name, " as ", device.container_name) : device.host_name;
+                  }));
+}
 std::string sentence(SetHostname const& operation) {
     return concat("set hostname ", operation.name);
 }

@@ -133,7 +133,7 @@ LINUX = [
 NOT_YET = [
     ("/process/apparmorProfile", "profile"), ("/process/selinuxLabel", "label"),
     ("/linux/intelRdt", {"closID": "x"}),
-    ("/linux/netDevices", {"eth0": {}}), ("/linux/mountLabel", "label"),
+    ("/linux/mountLabel", "label"),
     ("/linux/resources/network", {"classID": 1}),
 ]
 

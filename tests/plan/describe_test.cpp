@@ -177,6 +177,8 @@ TEST(Describe, RootfsOperations) {
     EXPECT_EQ(describe(PivotRoot{}), "pivot root");
     EXPECT_EQ(describe(PivotRoot{.by_moving = true}), "move root and chroot");
     EXPECT_EQ(describe(BringLoopbackUp{}), "bring loopback up");
+    EXPECT_EQ(describe(MoveNetworkDevices{{{"eth0", "eth0"}, {"eth1", "net%d"}}}),
+              "move network devices eth0, eth1 as net%d");
     EXPECT_EQ(describe(FinishReadonlyMounts{{"/dev", "/x"}}), "make mounts /dev, /x read-only");
     EXPECT_EQ(describe(MaskPaths{{"/proc/kcore"}}), "mask /proc/kcore");
     EXPECT_EQ(describe(MakePathsReadonly{{"/proc/sys", "/proc/bus"}}), "make /proc/sys, /proc/bus read-only");

@@ -212,10 +212,6 @@ INSTANTIATE_TEST_SUITE_P(Paths, LinuxProblem,
 INSTANTIATE_TEST_SUITE_P(
     Unsupported, LinuxProblem,
     testing::Values(
-        BadConfig{{{"/linux/netDevices", R"({"eth0": {}})"}},
-                  "/linux/netDevices",
-                  unsupported,
-                  "config-linux.md#network-devices"},
         BadConfig{{{"/linux/intelRdt", "{}"}}, "/linux/intelRdt", unsupported, "config-linux.md#intelrdt"},
         BadConfig{{{"/linux/mountLabel", R"("l")"}}, "/linux/mountLabel", unsupported, "config-linux.md#mount-label"}));
 
@@ -269,6 +265,35 @@ TEST(Linux, MemoryPolicyAndPersonalityAreRead) {
     EXPECT_EQ(linux.personality, 8U);
     EXPECT_EQ(good_spec({{"/linux/memoryPolicy", R"({"mode": "MPOL_PREFERRED"})"}}).linux.memory_policy,
               (MemoryPolicy{1, 0, ""}));
+}
+
+BadConfig bad_devices(std::string net_devices, std::string const& pointer, std::string rule) {
+    return {{{"/linux/netDevices", std::move(net_devices)}},
+            "/linux/netDevices" + pointer,
+            std::move(rule),
+            "config-linux.md#network-devices"};
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    NetDevices, LinuxProblem,
+    testing::Values(
+        BadConfig{{{"/linux/namespaces", R"([{"type": "mount"}])"}, {"/linux/netDevices", R"({"eth0": {}})"}},
+                  "/linux/netDevices",
+                  "needs a network namespace",
+                  "config-linux.md#network-devices"},
+        bad_devices(R"({"": {}})", "/", "is no name of a network device"),
+        bad_devices(R"({"a%d": {}})", "/a%d", "is no name of a network device"),
+        bad_devices(R"({"a": null, "b": []})", "/b", "must be an object, is an array"),
+        bad_devices(R"({"a": {"name": "sixteen-letters-"}})", "/a/name", "must be the name of a network device"),
+        bad_devices(R"({"a": {"name": "a%d%d"}})", "/a/name", "must be the name of a network device"),
+        bad_devices(R"({"a": {"name": "b"}, "b": {}})", "/b", "there is a device \"b\" in the container already")));
+
+TEST(Linux, NetDevices) {
+    auto const with_network = R"([{"type": "mount"}, {"type": "network"}])";
+    auto const linux = good_spec({{"/linux/namespaces", with_network},
+                                  {"/linux/netDevices", R"({"eth0": {}, "eth1": {"name": "net%d"}})"}})
+                           .linux;
+    EXPECT_EQ(linux.net_devices, (std::map<std::string, std::string>{{"eth0", "eth0"}, {"eth1", "net%d"}}));
 }
 
 TEST(Linux, EmptyUnsupportedFieldsSayNothing) {
