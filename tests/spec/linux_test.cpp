@@ -268,7 +268,8 @@ TEST(Linux, MemoryPolicyAndPersonalityAreRead) {
 }
 
 BadConfig bad_devices(std::string net_devices, std::string const& pointer, std::string rule) {
-    return {{{"/linux/netDevices", std::move(net_devices)}},
+    return {{{"/linux/namespaces", R"([{"type": "mount"}, {"type": "network"}])"},
+             {"/linux/netDevices", std::move(net_devices)}},
             "/linux/netDevices" + pointer,
             std::move(rule),
             "config-linux.md#network-devices"};
