@@ -44,6 +44,8 @@ struct HostFacts {
     unsigned last_capability = 40;                   ///< /proc/sys/kernel/cap_last_cap
     unsigned umask = 022;                            ///< of the calling process
     std::array<ResourceLimit, 16> resource_limits{}; ///< by RLIMIT_* number
+    bool apparmor = false;                           ///< the kernel enforces AppArmor profiles
+    bool selinux = false;                            ///< the kernel enforces (or permits by) an SELinux policy
     std::string kernel_release;                      ///< uname -r
     unsigned kernel_major = 0;
     unsigned kernel_minor = 0;

@@ -73,7 +73,7 @@ struct Record {
 
 enum class RecordKind : std::uint32_t {
     /// -- hands the turn to the runtime (message `turn`) and waits for it to come back; EOF ends the process.
-    /// A text that comes back is kept as the state for hooks.
+    /// A text that comes back is kept as the state for hooks; descriptors (SCM_RIGHTS) for set_label.
     turn = 1,
     /// count, { CLONE_NEW* type, descriptor }...: setns(2) each in order; then a child made with CLONE_PARENT goes on
     /// (only a
@@ -113,9 +113,11 @@ enum class RecordKind : std::uint32_t {
     /// domain: personality(2)
     set_personality = 15,
     /// mode with its flags, count, { 64 bits of the node mask, the lowest first }...: set_mempolicy(2)
-    set_memory_policy = 16
+    set_memory_policy = 16,
+    /// index of a descriptor that came with a turn, text: written with one write(2), and the file is closed
+    set_label = 17
 };
 
-inline constexpr std::uint32_t last_record_kind = 16;
+inline constexpr std::uint32_t last_record_kind = 17;
 
 } // namespace oci::finisher

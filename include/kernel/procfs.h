@@ -19,6 +19,8 @@ public:
     /// except that "self" is resolved.
     Result<void> write(std::string const& path, std::string_view value) const;
     Result<std::string> read(std::string const& path) const;
+    /// As write() would open it.
+    Result<Fd> open(std::string const& path, int flags) const;
     int get() const { return root_.get(); }
 
 private:

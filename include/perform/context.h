@@ -46,8 +46,9 @@ struct Context {
     /// oom_score_adj), and hooks look for its namespaces there. No stranger gains by it: that takes rights in the
     /// child's own user namespace, ptrace(2), and a new one gives them to nobody else.
     bool child_is_open = false;
-    std::vector<std::string> warnings; ///< for the command to log
-    std::string handover;              ///< text that goes with the next turn
+    std::vector<std::string> warnings;   ///< for the command to log
+    std::string handover;                ///< text that goes with the next turn
+    std::vector<kernel::Fd> label_files; ///< go with the next turn
 
     // ---- made by the container's steps
     std::optional<kernel::ProcFd> procfs;

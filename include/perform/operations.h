@@ -48,6 +48,8 @@ Result<void> apply(steps::RaiseResourceLimits const& operation, Context& context
 Result<void> apply(steps::SetScheduler const& operation, Context& context);
 Result<void> apply(steps::SetIoPriority const& operation, Context& context);
 Result<void> apply(steps::SetCpuAffinity const& operation, Context& context);
+// labels.cpp
+Result<void> apply(steps::OpenLabelFiles const& operation, Context& context);
 // network.cpp
 Result<void> apply(steps::MoveNetworkDevices const& operation, Context& context);
 // staging.cpp

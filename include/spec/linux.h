@@ -171,6 +171,7 @@ struct Linux {
     std::uint64_t rootfs_propagation = 0;
     std::optional<Seccomp> seccomp;
     std::optional<MemoryPolicy> memory_policy;
+    std::string mount_label;                   ///< SELinux context of new file systems; "": unset
     std::optional<unsigned> personality;       ///< PER_LINUX ..., personality(2)
     std::map<std::string, std::string> sysctl; ///< by path below /proc/sys: "net/ipv4/ip_forward"
     std::vector<std::string> masked_paths;

@@ -84,6 +84,8 @@ struct Process {
     std::optional<Scheduler> scheduler;
     std::optional<IoPriority> io_priority;
     ExecCpuAffinity exec_cpu_affinity;
+    std::string apparmor_profile; ///< "": unset
+    std::string selinux_label;    ///< "": unset
     bool operator==(Process const&) const = default;
 };
 

@@ -35,6 +35,26 @@ struct JoinContainer {
     bool operator==(JoinContainer const&) const = default;
 };
 
+/// Where a label of the Linux security modules goes: a file of /proc/PID/attr.
+enum class Label {
+    keyring,          ///< SELinux: of the session keyring to come
+    selinux_process,  ///< SELinux: of the program to come
+    apparmor_process, ///< AppArmor: of the program to come
+};
+
+/// By the runtime, since no /proc of the container is to be trusted: the next turn takes the open files along.
+struct OpenLabelFiles {
+    std::vector<Label> labels;
+    bool operator==(OpenLabelFiles const&) const = default;
+};
+
+struct SetLabel {
+    Label label = Label::selinux_process;
+    std::string value;
+    unsigned file = 0; ///< index into OpenLabelFiles
+    bool operator==(SetLabel const&) const = default;
+};
+
 struct JoinSessionKeyring {
     std::string name;
     bool operator==(JoinSessionKeyring const&) const = default;

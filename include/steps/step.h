@@ -28,10 +28,10 @@ using Operation =
                  UnshareCgroupNamespace, AttachRootfs, MountFilesystem, BindMount, MountCgroup, Remount, CreateDevices,
                  LinkDevices, SetUpConsole, RunHooks, CreateWorkingDirectory, PivotRoot, SetRootPropagation,
                  FinishReadonlyMounts, MakeRootReadonly, BringLoopbackUp, SetHostname, SetDomainname, SetSysctls,
-                 MaskPaths, MakePathsReadonly, BecomeFinisher, JoinContainer, JoinSessionKeyring, SetUser,
-                 SetCapabilities, SetNoNewPrivileges, ChangeDirectory, FindProgram, SaveState, SendPidfd, WritePidFile,
-                 WaitForStart, SetResourceLimits, SetScheduler, SetIoPriority, SetCpuAffinity, SetPersonality,
-                 SetMemoryPolicy, CloseDescriptors, LoadSeccomp, Execute>;
+                 MaskPaths, MakePathsReadonly, BecomeFinisher, JoinContainer, OpenLabelFiles, SetLabel,
+                 JoinSessionKeyring, SetUser, SetCapabilities, SetNoNewPrivileges, ChangeDirectory, FindProgram,
+                 SaveState, SendPidfd, WritePidFile, WaitForStart, SetResourceLimits, SetScheduler, SetIoPriority,
+                 SetCpuAffinity, SetPersonality, SetMemoryPolicy, CloseDescriptors, LoadSeccomp, Execute>;
 
 struct Step {
     Actor actor = Actor::runtime;

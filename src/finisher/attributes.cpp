@@ -91,4 +91,15 @@ void set_memory_policy(Arguments arguments) {
         fail(errno, "/linux/memoryPolicy: set_mempolicy");
 }
 
+void set_label(Arguments arguments, Process const& process) {
+    auto const index = arguments.number32();
+    auto const value = arguments.text();
+    if (index >= process.label_files.count)
+        refuse("no file for the label");
+    int const file = process.label_files.list[index];
+    if (::write(file, value.data(), value.size()) < 0)
+        fail(errno, "write");
+    (void)::close(file);
+}
+
 } // namespace oci::finisher

@@ -73,7 +73,7 @@ void close_everything_else(Request const& request, Process& process) {
 void take_turns(Process& process) {
     if (process.wire < 0)
         refuse("a turn after the gate");
-    std::string_view const text = exchange_turns(process.wire);
+    std::string_view const text = exchange_turns(process.wire, process.label_files);
     if (!text.empty())
         process.state = text;
 }
@@ -106,6 +106,8 @@ void perform(Task const& task, Process& process) {
         return set_personality(task.arguments);
     case RecordKind::set_memory_policy:
         return set_memory_policy(task.arguments);
+    case RecordKind::set_label:
+        return set_label(task.arguments, process);
     case RecordKind::close_descriptors:
         return close_descriptors(process); // the argument was read at the start
     case RecordKind::load_seccomp:

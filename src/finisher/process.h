@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "request.h"
+#include "wire.h"
 
 namespace oci::finisher {
 
@@ -17,6 +18,7 @@ struct Process {
     // ---- made on the way
     int connection = -1;                       ///< at the gate, after `start`
     std::string_view state = {};               ///< JSON for hooks
+    Descriptors label_files = {};              ///< came with a turn
     char const* postponed_directory = nullptr; ///< could not be entered yet; the user may be able to
     char const** arguments = nullptr;
     char const** environment = nullptr;
@@ -38,6 +40,7 @@ void enter_postponed_directory(Process& process);
 void set_resource_limits(Arguments arguments);
 void set_personality(Arguments arguments);
 void set_memory_policy(Arguments arguments);
+void set_label(Arguments arguments, Process const& process);
 // program.cpp
 void find_program(Arguments execute, Process& process);
 // home.cpp

@@ -81,13 +81,39 @@ bool pass_listener(int listener) {
            header.kind == static_cast<std::uint32_t>(MessageKind::turn);
 }
 
-std::string_view exchange_turns(int wire) {
+namespace {
+
+/// One whole message; the descriptors with it become close-on-exec.
+bool receive(int socket, void* memory, std::size_t size, Descriptors& received) {
+    iovec content{.iov_base = memory, .iov_len = size};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof received.list)]{};
+    msghdr message{};
+    message.msg_iov = &content;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    if (::recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != static_cast<ssize_t>(size))
+        return false;
+    cmsghdr const* const rights = CMSG_FIRSTHDR(&message);
+    if (rights == nullptr)
+        return true;
+    if (rights->cmsg_level != SOL_SOCKET || rights->cmsg_type != SCM_RIGHTS)
+        return false;
+    std::size_t const length = rights->cmsg_len - CMSG_LEN(0);
+    std::memcpy(received.list, CMSG_DATA(rights), length);
+    received.count = length / sizeof(int);
+    return true;
+}
+
+} // namespace
+
+std::string_view exchange_turns(int wire, Descriptors& received) {
     send_message(MessageKind::turn, 0, {});
     std::size_t const size = next_message_size(wire);
     if (size < sizeof(MessageHeader) || size > sizeof(MessageHeader) + maximum_message)
         leave(1);
     void* const memory = allocate(size);
-    if (::recv(wire, memory, size, 0) != static_cast<ssize_t>(size))
+    if (!receive(wire, memory, size, received))
         leave(1);
     MessageHeader header{};
     std::memcpy(&header, memory, sizeof header);

@@ -19,9 +19,13 @@ void send_message(MessageKind kind, int errno_value, std::string_view text);
 [[noreturn]] void send_failure(int errno_value, std::string_view text);
 /// Sends `listener` with the descriptor and waits for the answer; false: the other side is gone.
 bool pass_listener(int listener);
+struct Descriptors {
+    int list[3] = {-1, -1, -1}; ///< as many as there are labels
+    std::size_t count = 0;
+};
 /// Hands the turn over and waits until it comes back; exits with 1 when that cannot happen any more.
-/// The text that came with it stays valid until the end.
-std::string_view exchange_turns(int wire);
+/// The text that came with it stays valid until the end. Descriptors that came are put into `received`.
+std::string_view exchange_turns(int wire, Descriptors& received);
 /// Whether the other side of `socket` is gone.
 bool peer_is_gone(int socket);
 /// Ends the process, whatever a seccomp filter may say about it.

@@ -67,6 +67,14 @@ std::string find_delegated_cgroup(std::string const& mount, std::string const& o
     return found;
 }
 
+/// As the engines find out, who pass labels only where this is true.
+void observe_security_modules(HostFacts& facts) {
+    auto const apparmor = read_file(AT_FDCWD, "/sys/module/apparmor/parameters/enabled", small);
+    facts.apparmor = apparmor && apparmor->starts_with('Y');
+    auto const selinux = openat(AT_FDCWD, "/sys/fs/selinux", O_PATH | O_DIRECTORY);
+    facts.selinux = selinux && filesystem_type(selinux->get()) == SELINUX_MAGIC;
+}
+
 void observe_kernel(HostFacts& facts) {
     struct ::utsname names {};
     ::uname(&names);
@@ -101,6 +109,7 @@ Result<HostFacts> observe_host() {
     facts.umask = parse_number<unsigned>(line_after(status, "Umask:"), 8).value_or(facts.umask);
     for (std::size_t resource = 0; resource < facts.resource_limits.size(); ++resource)
         facts.resource_limits[resource] = TRY(resource_limit(static_cast<int>(resource)));
+    observe_security_modules(facts);
     observe_kernel(facts);
     return facts;
 }

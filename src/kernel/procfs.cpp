@@ -72,6 +72,10 @@ Result<void> ProcFd::write(std::string const& path, std::string_view value) cons
     return {};
 }
 
+Result<Fd> ProcFd::open(std::string const& path, int flags) const {
+    return open_file(root_.get(), path, flags);
+}
+
 Result<std::string> ProcFd::read(std::string const& path) const {
     auto const file = TRY(open_file(root_.get(), path, O_RDONLY));
     return in_context(read_all(file.get(), largest_file), path);

@@ -114,6 +114,12 @@ public:
             writer_.number(static_cast<std::uint64_t>(descriptor));
         }
     }
+    void operator()(steps::SetLabel const& step) const {
+        begin(RecordKind::set_label, step);
+        writer_.number(step.file);
+        // AppArmor's files take commands.
+        writer_.text(step.label == steps::Label::apparmor_process ? concat("exec ", step.value) : step.value);
+    }
     void operator()(steps::JoinSessionKeyring const& step) const {
         begin(RecordKind::join_keyring, step);
         writer_.text(step.name);
@@ -235,7 +241,8 @@ std::string compile_finisher_request(steps::Plan const& plan, std::span<int cons
     bool others_between = false;
     for (auto const& step : plan) {
         if (step.actor != steps::Actor::finisher) {
-            others_between = begun;
+            begun = begun || std::holds_alternative<steps::BecomeFinisher>(step.operation);
+            others_between = begun && step.actor == steps::Actor::runtime;
             continue;
         }
         if (others_between)

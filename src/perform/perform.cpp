@@ -115,7 +115,8 @@ Result<void> await_turn_back(Context& context, kernel::Deadline deadline) {
 }
 
 Result<void> hand_over(Context& context) {
-    auto sent = send_message(context.wire.get(), {MessageKind::turn, 0, std::exchange(context.handover, {})});
+    auto sent = send_message(context.wire.get(), {MessageKind::turn, 0, std::exchange(context.handover, {})},
+                             std::exchange(context.label_files, {}));
     if (!sent && sent.error().errno_value == EPIPE) {
         // It died; it may have told why before.
         TRY(await_turn_back(context, kernel::Deadline::after(turn_limit)));

@@ -8,12 +8,15 @@
 
 namespace oci::perform {
 
-Result<void> send_message(int socket, Message const& message) {
+Result<void> send_message(int socket, Message const& message, std::vector<kernel::Fd> const& descriptors) {
     finisher::MessageHeader const header{static_cast<std::uint32_t>(message.kind), message.errno_value};
     std::string bytes(sizeof header, '\0');
     std::memcpy(bytes.data(), &header, sizeof header);
     bytes += message.text;
-    return kernel::send_message(socket, bytes);
+    std::vector<int> numbers;
+    for (auto const& descriptor : descriptors)
+        numbers.push_back(descriptor.get());
+    return kernel::send_descriptors(socket, bytes, numbers);
 }
 
 Result<std::optional<Message>> receive_message(int socket, kernel::Deadline deadline,

@@ -19,7 +19,7 @@ struct Message {
     std::string text;
 };
 
-Result<void> send_message(int socket, Message const& message);
+Result<void> send_message(int socket, Message const& message, std::vector<kernel::Fd> const& descriptors = {});
 /// nullopt: the other side is gone. ETIMEDOUT when the deadline passes. Descriptors that come along: as
 /// kernel::receive_message.
 Result<std::optional<Message>> receive_message(int socket, kernel::Deadline deadline,

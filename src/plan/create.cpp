@@ -180,6 +180,7 @@ Result<steps::Plan> make_create_plan(spec::Spec const& spec, HostFacts const& ho
     TRY(check_rights(spec, host));
     if (spec.process)
         TRY(check_groups(spec, *spec.process, host));
+    TRY(check_labels(spec, spec.process ? &*spec.process : nullptr, host));
     auto cgroup = TRY(plan_cgroup(spec, host, request));
     auto rootfs = plan_rootfs(spec, host, request.bundle, cgroup.path);
     auto finish_readonly = std::move(rootfs.finish_readonly);
@@ -193,7 +194,10 @@ Result<steps::Plan> make_create_plan(spec::Spec const& spec, HostFacts const& ho
     append_rootfs(builder, spec, request, std::move(rootfs));
     append_create_hooks(builder, spec);
     append_enter_root(builder, spec, request, std::move(finish_readonly));
-    if (!request.no_new_keyring)
+    bool const with_keyring = !request.no_new_keyring;
+    if (spec.process)
+        append_label_files(*spec.process, with_keyring, builder.plan());
+    if (with_keyring)
         builder.add(Actor::finisher, steps::JoinSessionKeyring{concat("_ses.", request.id)});
     if (spec.process)
         append_identity(spec, *spec.process, host, builder.plan());
@@ -202,7 +206,8 @@ Result<steps::Plan> make_create_plan(spec::Spec const& spec, HostFacts const& ho
     // Without a process `start` is refused (runtime.md#start); init then waits to be deleted.
     if (spec.process) {
         builder.add(Actor::finisher, make_hooks(spec, spec::HookKind::start_container));
-        TRY(append_execution(spec, *spec.process, request.preserved_descriptors, request.listen_fds, builder.plan()));
+        TRY(append_execution(spec, *spec.process, {request.preserved_descriptors, request.listen_fds, with_keyring},
+                             builder.plan()));
     }
     return std::move(builder.plan());
 }

@@ -34,6 +34,7 @@ Result<steps::Plan> make_exec_plan(spec::Spec const& spec, HostFacts const& host
     using steps::Actor;
     auto const& process = request.process;
     TRY(check_groups(spec, process, host));
+    TRY(check_labels(spec, &process, host));
     steps::Plan plan;
     append_affinity(process.exec_cpu_affinity.initial, true, plan);
     plan.push_back({Actor::runtime, steps::StartExec{request.in_cgroup}});
@@ -45,10 +46,11 @@ Result<steps::Plan> make_exec_plan(spec::Spec const& spec, HostFacts const& host
     plan.push_back({Actor::container, steps::BecomeFinisher{}});
     plan.push_back({Actor::finisher, join_container(request.namespaces, host)});
     append_affinity(process.exec_cpu_affinity.final, false, plan);
+    append_label_files(process, false, plan);
     append_identity(spec, process, host, plan);
     if (!request.pid_file.empty())
         plan.push_back({Actor::runtime, steps::WritePidFile{request.pid_file}});
-    TRY(append_execution(spec, process, request.preserved_descriptors, 0, plan));
+    TRY(append_execution(spec, process, {.preserved_descriptors = request.preserved_descriptors}, plan));
     return plan;
 }
 

@@ -90,8 +90,8 @@ void append_identity(spec::Spec const& spec, spec::Process const& process, HostF
     finisher(steps::FindProgram{process.args.front()});
 }
 
-Result<void> append_execution(spec::Spec const& spec, spec::Process const& process, unsigned preserved,
-                              unsigned listen_fds, steps::Plan& plan) {
+Result<void> append_execution(spec::Spec const& spec, spec::Process const& process, ExecutionRequest const& request,
+                              steps::Plan& plan) {
     auto const finisher = [&](steps::Operation operation) {
         plan.push_back({steps::Actor::finisher, std::move(operation)});
     };
@@ -101,11 +101,12 @@ Result<void> append_execution(spec::Spec const& spec, spec::Process const& proce
         finisher(steps::SetPersonality{*spec.linux.personality});
     if (spec.linux.memory_policy)
         finisher(memory_policy(*spec.linux.memory_policy));
-    finisher(steps::CloseDescriptors{preserved});
+    append_labels(process, request.with_keyring, plan);
+    finisher(steps::CloseDescriptors{request.preserved_descriptors});
     // Last but execve: whatever the profile forbids, the set-up does not need it any more.
     if (spec.linux.seccomp)
         finisher(TRY(compile_seccomp(*spec.linux.seccomp)));
-    finisher(steps::Execute{process.args, environment(process, listen_fds)});
+    finisher(steps::Execute{process.args, environment(process, request.listen_fds)});
     return {};
 }
 

@@ -83,6 +83,7 @@ steps::Operation plan_mount(spec::Spec const& spec, HostFacts const& host, std::
     operation.parameters = mount.superblock_flags;
     for (auto const& option : mount.data)
         append_parameters(option, operation.parameters);
+    add_mount_label(spec, operation);
     operation.copy_up = mount.copy_up;
     operation.plain_directory = mount.type == "proc" || mount.type == "sysfs";
     // Folders, links and nodes are still made in a tmpfs that is asked for read-only.

@@ -47,6 +47,16 @@ Rootfs plan_rootfs(spec::Spec const& spec, HostFacts const& host, std::string co
 /// needs.
 std::uint64_t build_propagation(spec::Spec const& spec);
 
+// ---- labels.cpp
+/// Whether the machine knows the labels that are asked for; the errors name the field.
+Result<void> check_labels(spec::Spec const& spec, spec::Process const* process, HostFacts const& host);
+/// The runtime's part for all labels of `process`, and that of its session keyring where it gets one.
+void append_label_files(spec::Process const& process, bool with_keyring, steps::Plan& plan);
+/// Labels of the program to come. After hooks, which would get them too.
+void append_labels(spec::Process const& process, bool with_keyring, steps::Plan& plan);
+/// Adds mountLabel as the option that run.oci.mount_context_type names ("context"), unless the mount has one itself.
+void add_mount_label(spec::Spec const& spec, steps::MountFilesystem& mount);
+
 // ---- process.cpp
 /// Environment with the last of equal names only, plus LISTEN_FDS and LISTEN_PID for socket activation.
 std::vector<std::string> environment(spec::Process const& process, unsigned listen_fds);
@@ -58,8 +68,13 @@ std::vector<steps::ResourceLimitSetting> limits_to_raise(std::vector<steps::Reso
                                                          HostFacts const& host);
 /// What init and exec do between taking the user's identity and being ready.
 void append_identity(spec::Spec const& spec, spec::Process const& process, HostFacts const& host, steps::Plan& plan);
-/// What init and exec do last: limits, descriptors, seccomp, execve.
-Result<void> append_execution(spec::Spec const& spec, spec::Process const& process, unsigned preserved,
-                              unsigned listen_fds, steps::Plan& plan);
+struct ExecutionRequest {
+    unsigned preserved_descriptors = 0;
+    unsigned listen_fds = 0;
+    bool with_keyring = false; ///< as for append_label_files
+};
+/// What init and exec do last: limits, labels, descriptors, seccomp, execve.
+Result<void> append_execution(spec::Spec const& spec, spec::Process const& process, ExecutionRequest const& request,
+                              steps::Plan& plan);
 
 } // namespace oci::plan

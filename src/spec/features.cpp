@@ -44,8 +44,8 @@ ordered_json linux_features() {
     linux["capabilities"] = names(capability_names());
     linux["cgroup"] = {{"v1", false}, {"v2", true}, {"systemd", true}, {"systemdUser", true}, {"rdma", true}};
     linux["seccomp"] = seccomp_features();
-    linux["apparmor"]["enabled"] = false;
-    linux["selinux"]["enabled"] = false;
+    linux["apparmor"]["enabled"] = true;
+    linux["selinux"]["enabled"] = true;
     linux["intelRdt"]["enabled"] = false;
     linux["memoryPolicy"] = {{"modes", names(memory_policy_modes())}, {"flags", names(memory_policy_flags())}};
     linux["mountExtensions"]["idmap"]["enabled"] = true;

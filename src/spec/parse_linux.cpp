@@ -208,7 +208,6 @@ std::map<std::string, std::string> read_net_devices(Node const& node, Linux cons
 
 void refuse_unsupported(Node const& node) {
     node["intelRdt"].in("config-linux.md#intelrdt").refuse_present();
-    node["mountLabel"].in("config-linux.md#mount-label").refuse_unless_empty();
 }
 
 } // namespace
@@ -235,6 +234,7 @@ void read_linux(Node const& node, Linux& linux) {
     linux.personality = read_personality(node["personality"].in("config-linux.md#personality"));
     linux.masked_paths = node["maskedPaths"].in("config-linux.md#masked-paths").absolute_paths();
     linux.readonly_paths = node["readonlyPaths"].in("config-linux.md#readonly-paths").absolute_paths();
+    linux.mount_label = node["mountLabel"].in("config-linux.md#mount-label").text();
     refuse_unsupported(node);
 }
 

@@ -102,11 +102,6 @@ std::vector<Rlimit> read_rlimits(Node const& list) {
     return rlimits;
 }
 
-void refuse_unsupported(Node const& node) {
-    node["apparmorProfile"].refuse_unless_empty();
-    node["selinuxLabel"].refuse_unless_empty();
-}
-
 } // namespace
 
 void read_process(Node const& node, Process& process) {
@@ -126,7 +121,8 @@ void read_process(Node const& node, Process& process) {
     process.scheduler = read_scheduler(linux_process["scheduler"]);
     process.io_priority = read_io_priority(linux_process["ioPriority"]);
     process.exec_cpu_affinity = read_exec_cpu_affinity(linux_process["execCPUAffinity"]);
-    refuse_unsupported(linux_process);
+    process.apparmor_profile = linux_process["apparmorProfile"].text();
+    process.selinux_label = linux_process["selinuxLabel"].text();
 }
 
 } // namespace oci::spec

@@ -330,6 +330,20 @@ std::string sentence(SetScheduler const& operation) {
                                operation.period == 0 ? "" : concat("period ", operation.period, " ns"),
                                flag_names(scheduler_flags(), operation.flags)}));
 }
+std::string sentence(OpenLabelFiles const&) {
+    return "open the files for the process's labels";
+}
+std::string sentence(SetLabel const& operation) {
+    switch (operation.label) {
+    case Label::keyring:
+        return concat("set SELinux label of the keyring ", operation.value);
+    case Label::selinux_process:
+        return concat("set SELinux label ", operation.value);
+    case Label::apparmor_process:
+        break;
+    }
+    return concat("set AppArmor profile ", operation.value);
+}
 std::string sentence(SetIoPriority const& operation) {
     return concat("set I/O priority ", constant_name(io_priority_classes(), operation.io_class), " ",
                   operation.priority);

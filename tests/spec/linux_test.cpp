@@ -211,9 +211,11 @@ INSTANTIATE_TEST_SUITE_P(Paths, LinuxProblem,
 
 INSTANTIATE_TEST_SUITE_P(
     Unsupported, LinuxProblem,
-    testing::Values(
-        BadConfig{{{"/linux/intelRdt", "{}"}}, "/linux/intelRdt", unsupported, "config-linux.md#intelrdt"},
-        BadConfig{{{"/linux/mountLabel", R"("l")"}}, "/linux/mountLabel", unsupported, "config-linux.md#mount-label"}));
+    testing::Values(BadConfig{{{"/linux/intelRdt", "{}"}}, "/linux/intelRdt", unsupported, "config-linux.md#intelrdt"},
+                    BadConfig{{{"/linux/mountLabel", "{}"}},
+                              "/linux/mountLabel",
+                              "must be a string",
+                              "config-linux.md#mount-label"}));
 
 constexpr auto policy_section = "config-linux.md#memory-policy";
 constexpr auto personality_section = "config-linux.md#personality";

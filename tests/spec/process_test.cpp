@@ -107,8 +107,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadConfig{
             {{"/process/oomScoreAdj", "1001"}}, "/process/oomScoreAdj", "from -1000 to 1000, is 1001", linux_section},
         BadConfig{{{"/process/oomScoreAdj", "-1001"}}, "/process/oomScoreAdj", "from -1000 to 1000", linux_section},
-        BadConfig{{{"/process/apparmorProfile", R"("p")"}}, "/process/apparmorProfile", unsupported, linux_section},
-        BadConfig{{{"/process/selinuxLabel", R"("l")"}}, "/process/selinuxLabel", unsupported, linux_section},
+        BadConfig{{{"/process/apparmorProfile", "1"}}, "/process/apparmorProfile", "must be a string", linux_section},
+        BadConfig{{{"/process/selinuxLabel", "[]"}}, "/process/selinuxLabel", "must be a string", linux_section},
         BadConfig{{{"/process/scheduler", "{}"}}, "/process/scheduler/policy", "is required", linux_section},
         BadConfig{{{"/process/scheduler", R"({"policy": "SCHED_BEST"})"}},
                   "/process/scheduler/policy",

@@ -63,7 +63,7 @@ timeout --kill-after 5 "${OCI_RUN_VM_LIMIT:-1200}" qemu-system-x86_64 \
     -M q35 -accel "${OCI_RUN_VM_ACCELERATOR:-tcg,thread=multi}" -cpu max -m 3072 -smp 2 -nographic -no-reboot -nodefaults \
     -kernel "$machine/vmlinux" -initrd "$work/initramfs.gz" \
     -append "console=ttyS0 quiet loglevel=3 panic=-1 systemd.unified_cgroup_hierarchy=1 systemd.unit=oci-run-tests.target \
-systemd.show_status=0 systemd.log_level=warning systemd.firstboot=no apparmor=0 audit=0" \
+systemd.show_status=0 systemd.log_level=warning systemd.firstboot=no apparmor=1 audit=0" \
     -serial "file:$console" -serial stdio \
     -fsdev local,id=host,path=/,security_model=none,multidevs=remap,readonly=on \
     -device virtio-9p-pci,fsdev=host,mount_tag=host \
