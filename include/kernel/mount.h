@@ -42,6 +42,8 @@ Result<void> set_root_propagation(unsigned long flags);
 Result<void> pivot_root(int new_root);
 /// Without pivot_root (initramfs; --no-pivot): move the mount over "/" and chroot(".").
 Result<void> move_root(int new_root);
+/// chroot(2) to a folder, and chdir("/").
+Result<void> change_root(int folder);
 /// Detaches the mount at a descriptor's path... of the calling process's cwd: umount2(path, MNT_DETACH).
 Result<void> detach_mount(std::string const& path);
 

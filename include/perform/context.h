@@ -23,7 +23,9 @@ struct Context {
     state::Record record;
     state::State state; ///< oci_version, rootfs, annotations, owner; the rest is filled in on the way
     unsigned preserved_descriptors = 0;
-    std::vector<kernel::Fd> joined; ///< exec: namespaces of the container's init, in the order of JoinContainer
+    /// exec: namespaces of the container's init, in the order of JoinContainer, then its root directory where that is
+    /// to be entered.
+    std::vector<kernel::Fd> joined;
     pid_t container_init = 0;       ///< exec: that init
     bool process_announced = false; ///< exec: the finisher has told who goes on inside
 
@@ -51,6 +53,7 @@ struct Context {
     std::vector<kernel::Fd> label_files; ///< go with the next turn
 
     // ---- made by the container's steps
+    kernel::Fd caller_mounts; ///< mount namespace to return to
     std::optional<kernel::ProcFd> procfs;
     std::vector<kernel::Fd> sources; ///< detached trees, by index of OpenMountSources
     kernel::Fd rootfs;               ///< root of the container's file system, attached

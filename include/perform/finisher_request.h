@@ -10,8 +10,9 @@
 namespace oci::perform {
 
 /// The steps of Actor::finisher in their order, one record each with describe(step) as its description, and a `turn`
-/// wherever steps of others stand between them. `namespaces`: descriptors for JoinContainer, in the order of its list;
-/// they, the request, wire and gate have to lie above the preserved descriptors.
-std::string compile_finisher_request(steps::Plan const& plan, std::span<int const> namespaces = {});
+/// wherever steps of others stand between them. `joined`: descriptors for JoinContainer, of its namespaces in the order
+/// of its list, then of the root directory; they, the request, wire and gate have to lie above the preserved
+/// descriptors.
+std::string compile_finisher_request(steps::Plan const& plan, std::span<int const> joined = {});
 
 } // namespace oci::perform

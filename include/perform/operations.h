@@ -39,6 +39,8 @@ Result<void> apply(steps::SetUnitProperties const& operation, Context& context);
 // namespaces.cpp
 Result<void> apply(steps::BecomeMappedUser const& operation, Context& context);
 Result<void> apply(steps::JoinMountNamespace const& operation, Context& context);
+Result<void> apply(steps::LeaveMountNamespace const& operation, Context& context);
+Result<void> apply(steps::ReturnToMountNamespace const& operation, Context& context);
 Result<void> apply(steps::BringLoopbackUp const& operation, Context& context);
 Result<void> apply(steps::SetHostname const& operation, Context& context);
 Result<void> apply(steps::SetDomainname const& operation, Context& context);

@@ -40,6 +40,7 @@ Result<steps::Plan> make_create_plan(spec::Spec const& spec, HostFacts const& ho
 struct ExecRequest {
     spec::Process process;
     std::vector<std::uint64_t> namespaces; ///< CLONE_NEW* in which the container's init differs from the runtime
+    bool enter_root = false;               ///< the container has no mount namespace of its own
     std::string pid_file;
     unsigned preserved_descriptors = 0;
     bool in_cgroup = true;

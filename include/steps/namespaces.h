@@ -59,6 +59,18 @@ struct JoinMountNamespace {
     bool operator==(JoinMountNamespace const&) const = default;
 };
 
+/// For a container that shares the caller's mount namespace: it is built in a namespace of its own all the same, so
+/// that no mount of it is ever seen outside.
+struct LeaveMountNamespace {
+    bool operator==(LeaveMountNamespace const&) const = default;
+};
+
+/// Then the process goes back, and takes what was built along as its root directory: a detached tree, which ends with
+/// the last process in it.
+struct ReturnToMountNamespace {
+    bool operator==(ReturnToMountNamespace const&) const = default;
+};
+
 /// Nothing else would: a new network namespace begins with loopback down, and programs expect 127.0.0.1 to work.
 struct BringLoopbackUp {
     bool operator==(BringLoopbackUp const&) const = default;

@@ -32,6 +32,7 @@ struct RaiseResourceLimits {
 /// exec: the finisher enters the namespaces of the container's init and goes on in a child of its own.
 struct JoinContainer {
     std::vector<std::uint64_t> namespaces; ///< CLONE_NEW*, in the order they are entered
+    bool enter_root = false;               ///< and its root directory: where the mount namespace does not lead to it
     bool operator==(JoinContainer const&) const = default;
 };
 

@@ -24,14 +24,15 @@ using Operation =
     std::variant<ReserveContainer, RecordContainer, CreateCgroup, EnableControllers, ApplyCgroupSettings,
                  AttachDeviceFilter, DelegateCgroup, CreateScope, EndPlaceholder, SetUnitProperties, ConnectConsole,
                  OpenStartGate, StartInit, StartExec, WriteIdMaps, MoveNetworkDevices, SetOomScore, RaiseResourceLimits,
-                 JoinMountNamespace, StageMounts, IsolateMounts, OpenProcfs, OpenMountSources, BecomeMappedUser,
-                 UnshareCgroupNamespace, AttachRootfs, MountFilesystem, BindMount, MountCgroup, Remount, CreateDevices,
-                 LinkDevices, SetUpConsole, RunHooks, CreateWorkingDirectory, PivotRoot, SetRootPropagation,
-                 FinishReadonlyMounts, MakeRootReadonly, BringLoopbackUp, SetHostname, SetDomainname, SetSysctls,
-                 MaskPaths, MakePathsReadonly, BecomeFinisher, JoinContainer, OpenLabelFiles, SetLabel,
-                 JoinSessionKeyring, SetUser, SetCapabilities, SetNoNewPrivileges, ChangeDirectory, FindProgram,
-                 SaveState, SendPidfd, WritePidFile, WaitForStart, SetResourceLimits, SetScheduler, SetIoPriority,
-                 SetCpuAffinity, SetPersonality, SetMemoryPolicy, CloseDescriptors, LoadSeccomp, Execute>;
+                 JoinMountNamespace, LeaveMountNamespace, ReturnToMountNamespace, StageMounts, IsolateMounts,
+                 OpenProcfs, OpenMountSources, BecomeMappedUser, UnshareCgroupNamespace, AttachRootfs, MountFilesystem,
+                 BindMount, MountCgroup, Remount, CreateDevices, LinkDevices, SetUpConsole, RunHooks,
+                 CreateWorkingDirectory, PivotRoot, SetRootPropagation, FinishReadonlyMounts, MakeRootReadonly,
+                 BringLoopbackUp, SetHostname, SetDomainname, SetSysctls, MaskPaths, MakePathsReadonly, BecomeFinisher,
+                 JoinContainer, OpenLabelFiles, SetLabel, JoinSessionKeyring, SetUser, SetCapabilities,
+                 SetNoNewPrivileges, ChangeDirectory, FindProgram, SaveState, SendPidfd, WritePidFile, WaitForStart,
+                 SetResourceLimits, SetScheduler, SetIoPriority, SetCpuAffinity, SetPersonality, SetMemoryPolicy,
+                 CloseDescriptors, LoadSeccomp, Execute>;
 
 struct Step {
     Actor actor = Actor::runtime;

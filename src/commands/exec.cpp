@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <fcntl.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include "base/names.h"
@@ -73,12 +74,15 @@ Result<perform::Context> make_context(state::Container container, HostFacts cons
 }
 
 /// Descriptors in the order in which the plan joins them.
-void order_like_plan(steps::Plan const& plan, std::vector<OpenNamespace> namespaces, perform::Context& context) {
+void order_like_plan(steps::Plan const& plan, std::vector<OpenNamespace> namespaces, kernel::Fd root,
+                     perform::Context& context) {
     for (auto const& step : plan)
         if (auto const* join = std::get_if<steps::JoinContainer>(&step.operation))
             for (auto const type : join->namespaces)
                 context.joined.push_back(
                     std::move(std::ranges::find(namespaces, type, &OpenNamespace::type)->descriptor));
+    if (root)
+        context.joined.push_back(std::move(root));
 }
 
 } // namespace
@@ -96,6 +100,9 @@ Result<int> run_exec(Invocation const& invocation) {
     auto const init = std::move(container.pidfd);
     auto context = TRY(make_context(std::move(container), host));
     auto namespaces = TRY(namespaces_of(context.container_init));
+    kernel::Fd root;
+    if (spec.linux.find(CLONE_NEWNS) == nullptr)
+        root = TRY(kernel::openat(AT_FDCWD, concat("/proc/", context.container_init, "/root"), O_PATH | O_DIRECTORY));
     // What was opened by pid is init's only if init has lived until now.
     if (TRY(kernel::wait_for_exit(init.get(), kernel::Deadline::after(std::chrono::milliseconds(0)))))
         return fail("exec failed: cannot exec in a stopped container");
@@ -103,10 +110,11 @@ Result<int> run_exec(Invocation const& invocation) {
     plan::ExecRequest request;
     request.process = TRY(process_for(spec, invocation));
     request.in_cgroup = static_cast<bool>(context.cgroup);
+    request.enter_root = static_cast<bool>(root);
     for (auto const& entry : namespaces)
         request.namespaces.push_back(entry.type);
     auto const plan = TRY(plan::make_exec_plan(spec, host, request));
-    order_like_plan(plan, std::move(namespaces), context);
+    order_like_plan(plan, std::move(namespaces), std::move(root), context);
 
     TRY(kernel::mark_close_on_exec(STDERR_FILENO + 1, ~0U));
     TRY(kernel::block_all_signals());

@@ -28,6 +28,13 @@ char const* namespace_name(std::uint64_t type) {
     return "unknown";
 }
 
+void enter_root(int folder) {
+    if (::fchdir(folder) != 0)
+        fail(errno, "fchdir to the root directory");
+    if (::chroot(".") != 0)
+        fail(errno, "chroot");
+}
+
 /// The outer half: tells who goes on, and ends. The end of the pipe lets the other half go.
 [[noreturn]] void announce(int pid) {
     send_message(MessageKind::process, 0, Line(pid).view());
@@ -48,7 +55,9 @@ void join_namespaces(Arguments arguments, Process& process) {
     for (std::size_t index = 0; index < count; ++index) {
         auto const type = arguments.number();
         auto const descriptor = static_cast<int>(arguments.number32());
-        if (::setns(descriptor, static_cast<int>(type)) != 0)
+        if (type == 0)
+            enter_root(descriptor);
+        else if (::setns(descriptor, static_cast<int>(type)) != 0)
             fail(errno, "setns to the ", namespace_name(type), " namespace");
         (void)::close(descriptor);
     }

@@ -121,6 +121,11 @@ Result<void> move_root(int new_root) {
     TRY(fchdir(new_root));
     if (::move_mount(new_root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) != 0)
         return fail_errno(errno, "move_mount to /");
+    return change_root(new_root);
+}
+
+Result<void> change_root(int folder) {
+    TRY(fchdir(folder));
     if (::chroot(".") != 0)
         return fail_errno(errno, "chroot");
     if (::chdir("/") != 0)

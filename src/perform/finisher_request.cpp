@@ -100,17 +100,20 @@ std::string RequestWriter::finish() const {
 /// One overload for each step that the finisher does: its kind, and its arguments in the order of protocol.h.
 class StepCompiler {
 public:
-    StepCompiler(RequestWriter& writer, std::span<int const> namespaces)
+    StepCompiler(RequestWriter& writer, std::span<int const> joined)
         : writer_(writer)
-        , namespaces_(namespaces) {}
+        , joined_(joined) {}
 
     void operator()(steps::JoinContainer const& step) const {
         begin(RecordKind::join_namespaces, step);
-        writer_.number(step.namespaces.size());
-        for (std::size_t index = 0; index < step.namespaces.size(); ++index) {
+        auto types = step.namespaces;
+        if (step.enter_root)
+            types.push_back(0);
+        writer_.number(types.size());
+        for (std::size_t index = 0; index < types.size(); ++index) {
             // A missing one (-1) is refused by the finisher: nothing runs in fewer namespaces than planned.
-            int const descriptor = index < namespaces_.size() ? namespaces_[index] : -1;
-            writer_.number(step.namespaces[index]);
+            int const descriptor = index < joined_.size() ? joined_[index] : -1;
+            writer_.number(types[index]);
             writer_.number(static_cast<std::uint64_t>(descriptor));
         }
     }
@@ -230,12 +233,12 @@ private:
     }
 
     RequestWriter& writer_;
-    std::span<int const> namespaces_;
+    std::span<int const> joined_;
 };
 
 } // namespace
 
-std::string compile_finisher_request(steps::Plan const& plan, std::span<int const> namespaces) {
+std::string compile_finisher_request(steps::Plan const& plan, std::span<int const> joined) {
     RequestWriter writer;
     bool begun = false;
     bool others_between = false;
@@ -249,7 +252,7 @@ std::string compile_finisher_request(steps::Plan const& plan, std::span<int cons
             writer.begin(RecordKind::turn, "wait for the runtime");
         begun = true;
         others_between = false;
-        std::visit(StepCompiler(writer, namespaces), step.operation);
+        std::visit(StepCompiler(writer, joined), step.operation);
     }
     return writer.finish();
 }

@@ -6,6 +6,7 @@
 #include "base/names.h"
 #include "kernel/credentials.h"
 #include "kernel/file.h"
+#include "kernel/mount.h"
 #include "kernel/network.h"
 #include "perform/operations.h"
 
@@ -29,6 +30,20 @@ Result<void> apply(steps::JoinMountNamespace const& operation, Context&) {
             return fail(operation.path, " is the mount namespace of the host");
     }
     return kernel::setns(target.get(), CLONE_NEWNS);
+}
+
+Result<void> apply(steps::LeaveMountNamespace const&, Context& context) {
+    context.caller_mounts = TRY(kernel::openat(AT_FDCWD, "/proc/self/ns/mnt", O_RDONLY));
+    return kernel::unshare(CLONE_NEWNS);
+}
+
+/// When the descriptor of a detached tree is closed the kernel takes the tree out of its namespace, but leaves its
+/// mounts where they are in it (UMOUNT_CONNECTED, fs/namespace.c): so the container's mounts outlive it, and end with
+/// the last process whose root is there.
+Result<void> apply(steps::ReturnToMountNamespace const&, Context& context) {
+    auto const tree = TRY(kernel::clone_tree(context.rootfs.get(), "", AT_EMPTY_PATH | AT_RECURSIVE));
+    TRY(kernel::setns(context.caller_mounts.get(), CLONE_NEWNS));
+    return kernel::change_root(tree.get());
 }
 
 Result<void> apply(steps::BringLoopbackUp const&, Context&) {

@@ -100,8 +100,11 @@ void append_start(Builder& builder, spec::Spec const& spec, HostFacts const& hos
 }
 
 void append_rootfs(Builder& builder, spec::Spec const& spec, CreateRequest const& request, Rootfs rootfs) {
-    if (auto const* joined = spec.linux.find(CLONE_NEWNS); joined != nullptr && !joined->path.empty())
-        builder.add(Actor::container, steps::JoinMountNamespace{joined->path});
+    auto const* const mount_namespace = spec.linux.find(CLONE_NEWNS);
+    if (mount_namespace == nullptr)
+        builder.add(Actor::container, steps::LeaveMountNamespace{});
+    else if (!mount_namespace->path.empty())
+        builder.add(Actor::container, steps::JoinMountNamespace{mount_namespace->path});
     builder.add(Actor::container, steps::IsolateMounts{build_propagation(spec)});
     builder.add(Actor::container, steps::OpenProcfs{});
     rootfs.sources.staged = rootfs.staged;
@@ -156,6 +159,8 @@ void append_enter_root(Builder& builder, spec::Spec const& spec, CreateRequest c
     // After the last mount: an unbindable root could not be cloned for read-only paths.
     if (spec.linux.rootfs_propagation != 0 && (spec.linux.rootfs_propagation & MS_PRIVATE) == 0)
         builder.add(Actor::container, steps::SetRootPropagation{spec.linux.rootfs_propagation});
+    if (spec.linux.find(CLONE_NEWNS) == nullptr)
+        builder.add(Actor::container, steps::ReturnToMountNamespace{});
     builder.add(Actor::container, steps::BecomeFinisher{});
 }
 

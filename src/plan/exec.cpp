@@ -11,8 +11,8 @@ namespace {
 
 /// Root enters the user namespace last: the others may belong to an outer one. An unprivileged caller has to enter it
 /// first, to get the rights for the others.
-steps::JoinContainer join_container(std::vector<std::uint64_t> namespaces, HostFacts const& host) {
-    steps::JoinContainer join{std::move(namespaces)};
+steps::JoinContainer join_container(ExecRequest const& request, HostFacts const& host) {
+    steps::JoinContainer join{request.namespaces, request.enter_root};
     auto const user = std::ranges::find(join.namespaces, static_cast<std::uint64_t>(CLONE_NEWUSER));
     if (user != join.namespaces.end()) {
         if (host.euid == 0)
@@ -44,7 +44,7 @@ Result<steps::Plan> make_exec_plan(spec::Spec const& spec, HostFacts const& host
     if (!raised.empty())
         plan.push_back({Actor::runtime, steps::RaiseResourceLimits{std::move(raised)}});
     plan.push_back({Actor::container, steps::BecomeFinisher{}});
-    plan.push_back({Actor::finisher, join_container(request.namespaces, host)});
+    plan.push_back({Actor::finisher, join_container(request, host)});
     append_affinity(process.exec_cpu_affinity.final, false, plan);
     append_label_files(process, false, plan);
     append_identity(spec, process, host, plan);

@@ -120,7 +120,7 @@ void read_spec(Node const& root, Spec& spec) {
     spec.annotations = read_annotations(root["annotations"].in("config.md#annotations"));
     auto const linux = root["linux"].in("config-linux.md#linux-container-configuration");
     read_linux(linux, spec.linux);
-    check_id_mapped_mounts(root["mounts"].in("config.md#linux-mount-options"), spec.mounts, spec.linux);
+    check_mounts(root["mounts"].in("config.md#linux-mount-options"), spec.mounts, spec.linux);
     if (spec.process)
         check_mapped_user(root["process"]["user"].in("config.md#user"), spec.process->user, spec.linux);
     spec.hostname = read_uts_name(root["hostname"].in("config.md#hostname"), spec.linux);

@@ -6,6 +6,7 @@
 #include <set>
 
 #include <sched.h>
+#include <sys/mount.h>
 
 #include "base/names.h"
 #include "spec/names.h"
@@ -216,9 +217,9 @@ void read_linux(Node const& node, Linux& linux) {
     (void)node.is_object(); // if it is something else: reported here, and read like an empty one
     auto const namespaces = node["namespaces"].in("config-linux.md#namespaces");
     linux.namespaces = read_namespaces(namespaces);
-    // Else pivot_root(2) would change the host's mounts, and so would masked and read-only paths.
-    if (linux.find(CLONE_NEWNS) == nullptr)
-        namespaces.problem("a mount namespace is required");
+    // Mounts take rights over the mount namespace, which a user namespace does not give over one that was there before.
+    if (linux.find(CLONE_NEWNS) == nullptr && linux.find(CLONE_NEWUSER) != nullptr)
+        namespaces.problem("a mount namespace is required with a user namespace");
     read_user_namespace(node, linux);
     linux.time_offsets = read_time_offsets(node["timeOffsets"].in("config-linux.md#offset-for-time-namespace"), linux);
     linux.devices = read_devices(node["devices"].in("config-linux.md#devices"));
@@ -227,8 +228,11 @@ void read_linux(Node const& node, Linux& linux) {
     auto const resources = node["resources"].in("config-linux.md#control-groups");
     linux.resources = read_resources(resources);
     check_new_resources(resources, linux.resources);
-    linux.rootfs_propagation =
-        read_propagation(node["rootfsPropagation"].in("config-linux.md#rootfs-mount-propagation"));
+    auto const propagation = node["rootfsPropagation"].in("config-linux.md#rootfs-mount-propagation");
+    linux.rootfs_propagation = read_propagation(propagation);
+    // A root that is only a process's root directory takes part in nothing.
+    if ((linux.rootfs_propagation & ~std::uint64_t{MS_REC | MS_PRIVATE}) != 0 && linux.find(CLONE_NEWNS) == nullptr)
+        propagation.problem("needs a mount namespace");
     linux.seccomp = read_seccomp(node["seccomp"].in("config-linux.md#seccomp"));
     linux.memory_policy = read_memory_policy(node["memoryPolicy"].in("config-linux.md#memory-policy"));
     linux.personality = read_personality(node["personality"].in("config-linux.md#personality"));

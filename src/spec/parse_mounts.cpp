@@ -143,13 +143,18 @@ Mount read_mount(Node const& node) {
 
 } // namespace
 
-void check_id_mapped_mounts(Node const& list, std::vector<Mount> const& mounts, Linux const& linux) {
+void check_mounts(Node const& list, std::vector<Mount> const& mounts, Linux const& linux) {
     auto const needs_maps = [&](Mount const& mount) {
         return mount.id_mapped && mount.uid_mappings.empty() && linux.find(CLONE_NEWUSER) == nullptr;
     };
     for (std::size_t i = 0; i < mounts.size(); ++i)
         if (needs_maps(mounts[i]) && mounts[i].gid_mappings.empty())
             list.elements()[i]["options"].problem("idmap without uidMappings and gidMappings needs a user namespace");
+    // Without one the container's mounts become a detached tree, and unbindable ones cannot be cloned (open_tree(2)).
+    auto const is_unbindable = [](std::uint64_t propagation) { return (propagation & MS_UNBINDABLE) != 0; };
+    for (std::size_t i = 0; i < mounts.size(); ++i)
+        if (linux.find(CLONE_NEWNS) == nullptr && std::ranges::any_of(mounts[i].propagation, is_unbindable))
+            list.elements()[i]["options"].problem("unbindable needs a mount namespace");
 }
 
 std::vector<Mount> read_mounts(Node const& list) {

@@ -18,7 +18,7 @@ std::optional<MemoryPolicy> read_memory_policy(Node const& node);
 std::optional<unsigned> read_personality(Node const& node);
 std::vector<Mount> read_mounts(Node const& list);
 /// What mounts ask of the rest of the configuration: `list` was read to `mounts`.
-void check_id_mapped_mounts(Node const& list, std::vector<Mount> const& mounts, Linux const& linux);
+void check_mounts(Node const& list, std::vector<Mount> const& mounts, Linux const& linux);
 std::vector<IdMapping> read_id_mappings(Node const& list);
 Hooks read_hooks(Node const& node);
 /// All of the linux object but sysctl; an absent one is read like an empty one.

@@ -239,6 +239,12 @@ std::string sentence(BecomeMappedUser const& operation) {
 std::string sentence(JoinMountNamespace const& operation) {
     return concat("join mount namespace ", operation.path);
 }
+std::string sentence(LeaveMountNamespace const&) {
+    return "leave the mount namespace to build the root file system";
+}
+std::string sentence(ReturnToMountNamespace const&) {
+    return "return to the mount namespace with the root file system";
+}
 std::string sentence(BringLoopbackUp const&) {
     return "bring loopback up";
 }
@@ -269,7 +275,8 @@ std::string sentence(JoinContainer const& operation) {
     std::vector<std::string> names;
     for (auto const type : operation.namespaces)
         names.emplace_back(namespace_name(type));
-    return names.empty() ? "go on in a child" : concat("join the container's ", namespaces_text(names));
+    auto const root = operation.enter_root ? ", enter its root directory" : "";
+    return concat(names.empty() ? "go on in a child" : concat("join the container's ", namespaces_text(names)), root);
 }
 std::string sentence(JoinSessionKeyring const& operation) {
     return concat("join session keyring ", operation.name);

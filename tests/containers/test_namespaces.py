@@ -48,6 +48,46 @@ def test_pid_namespace_by_path(oci, bundle, holder):
     assert link == os.readlink(path) and int(pid) > 1
 
 
+def without_mount_namespace(bundle):
+    bundle.linux["namespaces"] = [one for one in bundle.linux["namespaces"] if one["type"] != "mount"]
+    return bundle
+
+
+def test_mount_namespace_that_is_not_listed_is_the_runtimes(oci, bundle):
+    bundle.mount("/mnt", "tmpfs", "tmpfs", ["ro"])
+    (bundle.rootfs / "etc/secret").write_text("secret")
+    bundle.linux["maskedPaths"] = ["/etc/secret"]
+    before = pathlib.Path("/proc/self/mountinfo").read_text()
+    container = oci.run_detached(without_mount_namespace(bundle).args("sleep", "1000"))
+    assert namespace("mount", container.pid) == namespace("mount")
+    # Nothing of the container is mounted for others to see; it has all of its mounts, and nothing but its files.
+    assert pathlib.Path("/proc/self/mountinfo").read_text() == before
+    for run in (container.exec, lambda *args: oci.run(bundle.args(*args))):
+        assert run("ls", "/").succeeded().out.split() == sorted(os.listdir(bundle.rootfs))
+        assert run("readlink", "/proc/self/ns/mnt").succeeded().out.strip() == namespace("mount")
+        assert "Read-only" in run("touch", "/mnt/file").err
+        assert run("cat", "/etc/secret").succeeded().out == ""
+        assert run("sh", "-c", "echo x >/dev/null; cd ../../..; pwd; ls -d ../bin").succeeded().out == "/\n../bin\n"
+    container.kill("KILL")
+    container.wait()
+    assert pathlib.Path("/proc/self/mountinfo").read_text() == before
+
+
+def test_no_namespaces_at_all(oci, bundle):
+    for entry in ("hostname", "domainname"):
+        bundle.config.pop(entry, None)
+    bundle.namespaces()
+    bundle.without_mount("/sys").without_mount("/sys/fs/cgroup").without_mount("/dev/mqueue")
+    script = "; ".join(f"readlink /proc/self/ns/{link}" for link in NAMESPACE_LINKS.values())
+    assert oci.output_of(bundle, script).split() == [namespace(kind) for kind in NAMESPACE_LINKS]
+
+
+def test_user_namespace_without_mount_namespace(oci, bundle):
+    bundle.user_namespace()
+    oci.run(without_mount_namespace(bundle)).failed(
+        "/linux/namespaces: a mount namespace is required with a user namespace")
+
+
 def test_mount_namespace_by_path(oci, bundle, holder):
     path = holder(*UNSHARE_OPTIONS["mount"]).path("mount")
     bundle.namespaces(*[one for one in ALL_NAMESPACES if one != "mount"], ("mount", path))

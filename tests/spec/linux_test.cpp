@@ -21,38 +21,51 @@ constexpr auto unsupported = "is not supported by this version";
 
 INSTANTIATE_TEST_SUITE_P(
     Namespaces, LinuxProblem,
-    testing::Values(
-        BadConfig{{{"/linux", ""}}, "/linux/namespaces", "a mount namespace is required", namespaces},
-        BadConfig{{{"/linux/namespaces", "[]"}}, "/linux/namespaces", "a mount namespace is required", namespaces},
-        // Masked and read-only paths would be the host's then; one problem says it all.
-        BadConfig{{{"/linux/namespaces", R"([{"type": "pid"}])"},
-                   {"/linux/maskedPaths", R"(["/a"])"},
-                   {"/linux/readonlyPaths", R"(["/a"])"}},
-                  "/linux/namespaces",
-                  "a mount namespace is required",
-                  namespaces},
-        BadConfig{{{"/linux/namespaces/1", R"({"type": "Pid"})"}},
-                  "/linux/namespaces/1/type",
-                  R"(must be a known namespace type, is "Pid")",
-                  namespaces},
-        BadConfig{
-            {{"/linux/namespaces/1", R"({"path": "/x"})"}}, "/linux/namespaces/1/type", "is required", namespaces},
-        BadConfig{{{"/linux/namespaces/1", R"({"type": "pid", "path": "proc/1/ns/pid"})"}},
-                  "/linux/namespaces/1/path",
-                  "must be an absolute path",
-                  namespaces},
-        BadConfig{{{"/linux/namespaces/1", R"({"type": "mount", "path": "/x"})"}},
-                  "/linux/namespaces/1/type",
-                  "is given twice: mount",
-                  namespaces},
-        BadConfig{{{"/linux/namespaces/1", R"("pid")"}},
-                  "/linux/namespaces/1",
-                  "must be an object, is a string",
-                  namespaces}));
+    testing::Values(BadConfig{{{"/linux/namespaces", R"([{"type": "user"}])"},
+                               {"/linux/uidMappings", R"([{"containerID": 0, "hostID": 0, "size": 1}])"},
+                               {"/linux/gidMappings", R"([{"containerID": 0, "hostID": 0, "size": 1}])"}},
+                              "/linux/namespaces",
+                              "a mount namespace is required with a user namespace",
+                              namespaces},
+                    BadConfig{{{"/linux/namespaces", "[]"}, {"/linux/rootfsPropagation", R"("slave")"}},
+                              "/linux/rootfsPropagation",
+                              "needs a mount namespace",
+                              "config-linux.md#rootfs-mount-propagation"},
+                    BadConfig{{{"/linux/namespaces", "[]"},
+                               {"/mounts", R"([{"destination": "/a", "type": "tmpfs", "options": ["runbindable"]}])"}},
+                              "/mounts/0/options",
+                              "unbindable needs a mount namespace",
+                              "config.md#linux-mount-options"},
+                    BadConfig{{{"/linux/namespaces/1", R"({"type": "Pid"})"}},
+                              "/linux/namespaces/1/type",
+                              R"(must be a known namespace type, is "Pid")",
+                              namespaces},
+                    BadConfig{{{"/linux/namespaces/1", R"({"path": "/x"})"}},
+                              "/linux/namespaces/1/type",
+                              "is required",
+                              namespaces},
+                    BadConfig{{{"/linux/namespaces/1", R"({"type": "pid", "path": "proc/1/ns/pid"})"}},
+                              "/linux/namespaces/1/path",
+                              "must be an absolute path",
+                              namespaces},
+                    BadConfig{{{"/linux/namespaces/1", R"({"type": "mount", "path": "/x"})"}},
+                              "/linux/namespaces/1/type",
+                              "is given twice: mount",
+                              namespaces},
+                    BadConfig{{{"/linux/namespaces/1", R"("pid")"}},
+                              "/linux/namespaces/1",
+                              "must be an object, is a string",
+                              namespaces}));
+
+TEST(Namespaces, AllMayBeInherited) {
+    EXPECT_TRUE(read_changed({{"/linux", ""}}).problems.empty());
+    EXPECT_TRUE(
+        read_changed({{"/linux/rootfsPropagation", R"("rprivate")"}, {"/linux/namespaces", "[]"}}).problems.empty());
+}
 
 TEST(Namespaces, LinuxMustBeAnObject) {
     auto const report = read_changed({{"/linux", "[]"}});
-    ASSERT_EQ(report.problems.size(), 2U);
+    ASSERT_EQ(report.problems.size(), 1U);
     EXPECT_EQ(report.problems[0].rule, "must be an object, is an array");
 }
 
