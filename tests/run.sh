@@ -11,11 +11,12 @@
 #   vm           containers with limits, and from scratch, in a virtual machine with every controller
 #   validation_vm  the conformance suite in the virtual machine
 #   systemd      the systemd driver and rootless containers, in a virtual machine with systemd
+#   fields       the table of config.json's fields, out of what the groups before it have shown: not alone
 # --full: the unit tests, too, with sanitizers. Without GROUP: all of them.
 set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$repository"
-groups=(unit plans lint containers validation asan vm validation_vm systemd)
+groups=(unit plans lint containers validation asan vm validation_vm systemd fields)
 
 build() { # PRESET [TARGET...]
     local preset=$1
@@ -35,6 +36,8 @@ unit_tests() { # BUILD FOLDER: runs every unit test program in it
         # A program that died has no report: that is one failure.
         # Where and why something was skipped.
         grep -A 1 ': Skipped$' "$log" || true
+        jq -r '.testsuites[]? | .testsuite[] | select(.failures | not) | "\(.classname).\(.name)" as $test | to_entries[]
+            | select(.value == "works" or .value == "error") | "field \(.value) \(.key) \($test)"' "$report"
         local skips
         skips=$(jq '[.testsuites[]?.testsuite[] | select(.result == "SKIPPED")] | length' "$report")
         skipped=$((skipped + skips))
@@ -61,7 +64,7 @@ group_lint() {
 }
 group_containers() {
     build release
-    OCI_RUN=build/release/oci-run tests/containers/run.sh --quiet
+    OCI_RUN=build/release/oci-run tests/containers/run.sh --quiet --fields
 }
 group_validation() {
     build release
@@ -80,7 +83,7 @@ group_asan() {
 group_vm() {
     build release
     OCI_RUN=$repository/build/release/oci-run tests/vm/run.sh tests/vm/nothing_left.sh \
-        tests/containers/run.sh --quiet --capture=no limits from_scratch rootless/test_delegation.py \
+        tests/containers/run.sh --quiet --fields --capture=no limits from_scratch rootless/test_delegation.py \
         rootless/test_slirp4netns.py \
         test_cgroup_resources.py test_cgroup_trees.py test_pause.py \
         test_lifecycle.py::test_kill_still_reaches_processes_whose_init_is_dead \
@@ -90,8 +93,9 @@ group_vm() {
 group_systemd() {
     build release
     OCI_RUN=$repository/build/release/oci-run tests/vm/run.sh --systemd tests/vm/nothing_left.sh \
-        tests/containers/run.sh --systemd --quiet --capture=no systemd
+        tests/containers/run.sh --systemd --quiet --fields --capture=no systemd
 }
+group_fields() { tests/field_table.py "$OCI_RUN_FIELD_LINES"; }
 group_asan_unit() {
     build asan
     ASAN_OPTIONS=detect_leaks=0 unit_tests build/asan
@@ -122,13 +126,16 @@ tests/packages.sh build container tests vm
 
 passed=0 failed=0 skipped=0
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+OCI_RUN_FIELD_LINES=$(mktemp)
+export OCI_RUN_FIELD_LINES
+trap 'rm -f "$log" "$OCI_RUN_FIELD_LINES"' EXIT
 for group in "${wanted[@]}"; do
     echo "==== $group"
     started=$SECONDS
     status=0
     # A process of its own, so that every error in it ends it.
     "${BASH_SOURCE[0]}" --group "$group" 2>&1 | tee "$log" || status=$?
+    grep '^field ' "$log" >>"$OCI_RUN_FIELD_LINES" || true
     # Its own counts are its last line of that form; without them it broke off, which is one failure.
     counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$log" | tail -n 1 || true)
     if [[ $counts =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then

@@ -7,7 +7,12 @@ import subprocess
 
 import pytest
 
+import fields
 import harness
+
+
+def pytest_addoption(parser):
+    parser.addoption("--fields", action="store_true", help="show which test proves which field of config.json works")
 
 
 def pytest_configure(config):
@@ -17,6 +22,8 @@ def pytest_configure(config):
     if not os.access(harness.PROGRAM, os.X_OK):
         raise pytest.UsageError(f"no program at {harness.PROGRAM}: build it, or set OCI_RUN")
     harness.become_subreaper()
+    if config.getoption("--fields"):
+        config.pluginmanager.register(fields.Plugin())
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What BusyBox cannot tell from inside a container. Built statically by the test run.
-//   probe syscall NUMBER [ARGUMENT]...   makes the call; prints its result and errno
+//   probe syscall NUMBER [ARGUMENT]...   makes the call, again when SIGUSR1 interrupts it; prints its result and errno
 //   probe wait-signal                    prints "ready", waits for any signal, prints its number
 //   probe keyring                        prints the serial number of the session keyring
 //   probe descriptors                    prints the numbers of all open descriptors
@@ -14,10 +14,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+static void nothing(int signal) {
+    (void)signal;
+}
+
 static int do_syscall(int count, char** words) {
     long arguments[6] = {0};
     for (int i = 1; i < count && i <= 6; ++i)
         arguments[i - 1] = strtol(words[i], NULL, 0);
+    struct sigaction const again = {.sa_handler = nothing, .sa_flags = SA_RESTART};
+    sigaction(SIGUSR1, &again, NULL);
     errno = 0;
     long const result = syscall(strtol(words[0], NULL, 0), arguments[0], arguments[1], arguments[2], arguments[3],
                                 arguments[4], arguments[5]);

@@ -46,9 +46,10 @@ def test_statuses(oci, bundle):
 
 def test_state_document(oci, bundle):
     bundle.config["annotations"] = {"org.example.key": "value", "empty": ""}
+    bundle.config["ociVersion"] = "1.0.2"
     container = oci.create(bundle.sh("true"))
     state = container.state()
-    assert state["ociVersion"] == bundle.config["ociVersion"]
+    assert state["ociVersion"] == "1.0.2"
     assert state["id"] == container.id and state["bundle"] == str(bundle.path)
     assert state["rootfs"] == str(bundle.rootfs) and "owner" in state
     assert state["annotations"] == {"org.example.key": "value", "empty": ""}

@@ -5,6 +5,7 @@ import ctypes
 import os
 import platform
 import re
+import subprocess
 
 import pytest
 
@@ -58,6 +59,13 @@ def test_scheduler_flags(oci, bundle):
     bundle.process["scheduler"] = {"policy": "SCHED_BATCH", "nice": 3, "flags": ["SCHED_FLAG_RESET_ON_FORK"]}
     container = oci.run_detached(bundle.args("sleep", "1000"))
     assert os.sched_getscheduler(container.pid) == os.SCHED_BATCH | os.SCHED_RESET_ON_FORK
+
+
+def test_deadlines(oci, bundle):
+    bundle.process["scheduler"] = {"policy": "SCHED_DEADLINE", "runtime": 1000000, "deadline": 20000000, "period": 40000000}
+    container = oci.run_detached(bundle.args("sleep", "1000"))
+    shown = subprocess.run(["chrt", "--pid", str(container.pid)], capture_output=True, text=True, check=True).stdout
+    assert "SCHED_DEADLINE" in shown and "1000000/20000000/40000000" in shown
 
 
 def test_a_scheduler_that_the_kernel_refuses(oci, bundle):

@@ -183,6 +183,12 @@ def test_architectures(oci, bundle):
     assert call(oci, bundle, "getpgid", 0) == (-1, 77)
 
 
+def test_architecture_of_a_call(oci, bundle):
+    """x32 has the numbers of x86_64 with a bit set, and the filter sees them before the kernel refuses them."""
+    seccomp(bundle, rule("SCMP_ACT_ERRNO", "getpgid", errno_ret=77), architectures=["SCMP_ARCH_X86_64", "SCMP_ARCH_X32"])
+    assert call(oci, bundle, number("getpgid") | 0x40000000, 0) == (-1, 77)
+
+
 def test_filter_in_a_user_namespace(oci, bundle):
     seccomp(bundle, rule("SCMP_ACT_ERRNO", "getpgid", errno_ret=77)).user_namespace()
     bundle.process["noNewPrivileges"] = False

@@ -7,9 +7,11 @@ import fcntl
 import json
 import os
 import select
+import signal
 import socket
 import struct
 import threading
+import time
 
 import pytest
 
@@ -17,13 +19,16 @@ from test_seccomp import call, number, rule, seccomp
 
 RECEIVE = 0xC0502100  # SECCOMP_IOCTL_NOTIF_RECV, linux/seccomp.h
 SEND = 0xC0182101  # SECCOMP_IOCTL_NOTIF_SEND
+STILL_WAITS = 0x40082102  # SECCOMP_IOCTL_NOTIF_ID_VALID
 GO_ON = 1  # SECCOMP_USER_NOTIF_FLAG_CONTINUE
 
 
 class Agent:
-    """Listens at a socket; answers each notification with `value` or -`error`, or lets the kernel go on."""
+    """Listens at a socket; answers each notification with `value` or -`error`, or lets the kernel go on. With `signal`
+    the calling process gets that first, and time to be interrupted by it."""
 
-    def __init__(self, path, value=0, error=0, flags=0):
+    def __init__(self, path, value=0, error=0, flags=0, signal=None):
+        self.signal = signal
         self.answer = struct.pack("=qiI", value, -error, flags)
         self.path = str(path)
         self.states = []  # one JSON object a connection
@@ -78,6 +83,11 @@ class Agent:
             raise
         self.calls.append(struct.unpack_from("=i", notification, 16)[0])
         try:
+            if self.signal:
+                os.kill(struct.unpack_from("=i", notification, 8)[0], self.signal)
+                for _ in range(20):
+                    fcntl.ioctl(listener, STILL_WAITS, bytearray(notification[:8]))
+                    time.sleep(0.01)
             fcntl.ioctl(listener, SEND, bytearray(notification[:8] + self.answer))
         except OSError as error:
             if error.errno != errno.ENOENT:
@@ -188,9 +198,10 @@ def test_in_a_user_namespace(oci, bundle, agent, no_new_privileges):
 
 
 def test_wait_killable(oci, bundle, agent):
-    asked = agent(value=4242)
+    asked = agent(value=4242, signal=signal.SIGUSR1)
     notify(bundle, asked, "getpgid", flags=["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"])
     assert call(oci, bundle, "getpgid", 0) == (4242, 0)
+    assert asked.calls == [number("getpgid")]  # a call that was interrupted would have been made again
 
 
 def test_real_time_process_on_one_cpu(oci, bundle, agent):

@@ -61,12 +61,18 @@ inline std::ostream& operator<<(std::ostream& out, BadConfig const& bad) {
     return out;
 }
 
+/// For the table of fields: tests/run.sh reads it out of the report.
+inline void record_problem(std::string const& pointer) {
+    testing::Test::RecordProperty(pointer, "error");
+}
+
 inline void expect_problem(Report const& report, std::string const& pointer, std::string const& rule,
                            std::string const& section) {
     ASSERT_EQ(report.problems.size(), 1U) << testing::PrintToString(report.problems);
     EXPECT_EQ(report.problems[0].pointer, pointer);
     EXPECT_NE(report.problems[0].rule.find(rule), std::string::npos) << report.problems[0].rule;
     EXPECT_EQ(report.problems[0].section, section);
+    record_problem(pointer);
 }
 
 inline void expect_problem(BadConfig const& bad) {
