@@ -45,7 +45,8 @@ constexpr Entry table[] = {
     {"pause", run_pause},   {"resume", run_resume},     {"ps", run_ps},
     {"events", run_events}, {"update", run_update},     {"state", run_state},
     {"list", run_list},     {"spec", run_spec},         {"features", run_features},
-    {"plan", run_plan},     {"validate", run_validate}, {"help", run_help},
+    {"plan", run_plan},     {"validate", run_validate}, {"completion", run_completion},
+    {"help", run_help},
 };
 
 /// Descriptors 0, 1 and 2 are always something: otherwise the next file that is opened becomes somebody's standard

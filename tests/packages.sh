@@ -7,7 +7,7 @@ set -euo pipefail
 build=(g++ cmake ninja-build pkg-config git nlohmann-json3-dev libseccomp-dev libcap-dev libexpected-dev musl-tools)
 # What the demonstration and the container tests put into a container.
 container=(busybox-static util-linux)
-tests=(libgtest-dev clang clang-format clang-tidy shellcheck binutils jq python3 python3-pytest man-db
+tests=(libgtest-dev clang clang-format clang-tidy shellcheck binutils jq python3 python3-pytest man-db zsh fish
     uidmap util-linux procps iproute2)
 # The conformance suite is a Go module.
 validation=(golang-go)

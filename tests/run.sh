@@ -92,6 +92,8 @@ group_vm() {
 }
 group_systemd() {
     build release
+    rm -f build/release/*.deb
+    (cd build/release && cpack >/dev/null)
     OCI_RUN=$repository/build/release/oci-run tests/vm/run.sh --systemd tests/vm/nothing_left.sh \
         tests/containers/run.sh --systemd --quiet --fields --capture=no systemd
 }

@@ -51,6 +51,7 @@ Result<int> run_spec(Invocation const& invocation);
 Result<int> run_features(Invocation const& invocation);
 Result<int> run_plan(Invocation const& invocation);
 Result<int> run_validate(Invocation const& invocation);
+Result<int> run_completion(Invocation const& invocation);
 Result<int> run_help(Invocation const& invocation);
 /// `oci-run --version`.
 Result<int> run_version(Invocation const& invocation);

@@ -135,6 +135,7 @@ constexpr std::array commands = std::to_array<CommandLine>({
     {"plan", "[ID]", "Prints what create would do, step by step; needs no rights and changes nothing", look_options, 0,
      1, anywhere, false},
     {"validate", "[BUNDLE]", "Prints everything that is wrong with a bundle", look_options, 0, 1, anywhere, false},
+    {"completion", "SHELL", "Prints completions for bash, zsh or fish", none, 1, 1, anywhere, false},
     {"help", "[COMMAND]", "Prints help", none, 0, 1, anywhere, false},
 });
 

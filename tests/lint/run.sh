@@ -33,6 +33,7 @@ check_clang() {
 }
 check_tidy() { tests/lint/tidy.sh build/clang; }
 check_binary() { tests/lint/elf.sh build/release/oci-run; }
+check_completions() { tests/lint/completions.sh build/release/oci-run; }
 check_man() { /usr/bin/python3 tests/lint/man_test.py build/dev/oci-run man/oci-run.8; }
 check_self_test() { tests/lint/self_test.sh; }
 
@@ -41,7 +42,7 @@ if [[ ${1:-} == --one ]]; then
     exit
 fi
 checks=("$@")
-[[ $# -gt 0 ]] || checks=(layers calls licence words format shell python clang tidy binary man self_test)
+[[ $# -gt 0 ]] || checks=(layers calls licence words format shell python clang tidy binary man completions self_test)
 passed=0 failed=0
 for check in "${checks[@]}"; do
     started=$SECONDS
