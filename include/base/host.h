@@ -40,6 +40,7 @@ struct HostFacts {
     /// The highest cgroup, own_cgroup or one above it, in which the caller may make cgroups and move its processes
     /// about (cgroups(7), "Delegation"): "/" for root. Empty: none.
     std::string delegated_cgroup = "/";
+    std::string resctrl_mount;                       ///< "/sys/fs/resctrl"; empty: none found
     std::uint64_t capabilities = ~std::uint64_t{0};  ///< effective, by number, in the caller's user namespace
     unsigned last_capability = 40;                   ///< /proc/sys/kernel/cap_last_cap
     unsigned umask = 022;                            ///< of the calling process

@@ -51,6 +51,7 @@ struct Context {
     std::vector<std::string> warnings;   ///< for the command to log
     std::string handover;                ///< text that goes with the next turn
     std::vector<kernel::Fd> label_files; ///< go with the next turn
+    std::string schemata_before;         ///< of the resctrl group, once `update` has changed them
 
     // ---- made by the container's steps
     kernel::Fd caller_mounts; ///< mount namespace to return to

@@ -54,6 +54,10 @@ Result<void> apply(steps::SetCpuAffinity const& operation, Context& context);
 Result<void> apply(steps::OpenLabelFiles const& operation, Context& context);
 // network.cpp
 Result<void> apply(steps::MoveNetworkDevices const& operation, Context& context);
+// resctrl.cpp
+Result<void> apply(steps::SetUpResctrlGroup const& operation, Context& context);
+Result<void> apply(steps::JoinResctrlGroup const& operation, Context& context);
+Result<void> apply(steps::ChangeResctrlSchemata const& operation, Context& context);
 // staging.cpp
 Result<void> apply(steps::StageMounts const& operation, Context& context);
 // id_maps.cpp

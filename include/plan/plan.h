@@ -44,6 +44,7 @@ struct ExecRequest {
     std::string pid_file;
     unsigned preserved_descriptors = 0;
     bool in_cgroup = true;
+    std::optional<steps::ResctrlGroup> resctrl_group = {}; ///< the container's
 };
 /// The plan of `exec`.
 Result<steps::Plan> make_exec_plan(spec::Spec const& spec, HostFacts const& host, ExecRequest const& request);
@@ -66,6 +67,7 @@ struct UpdateRequest {
     std::vector<spec::DeviceRule> created_with;
     std::string systemd_unit = {}; ///< "" with other cgroup managers
     SystemdFacts systemd = {};
+    std::optional<steps::ChangeResctrlSchemata> schemata = {}; ///< unset: they stay
 };
 /// The plan of `update`: what is unset stays as it is. Pointers in it are relative to the resources object.
 Result<steps::Plan> make_update_plan(UpdateRequest const& request);

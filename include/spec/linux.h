@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace oci::spec {
@@ -158,6 +159,18 @@ struct MemoryPolicy {
     bool operator==(MemoryPolicy const&) const = default;
 };
 
+/// A group of the resctrl file system.
+struct IntelRdt {
+    std::string clos_id = {};                 ///< the group's name, "/": the default one; "": the container's id
+    std::string l3_cache_schema = {};         ///< "L3:0=f;1=f"; "": unset, as the next ones
+    std::string memory_bandwidth_schema = {}; ///< "MB:0=20;1=70"
+    std::vector<std::string> schemata = {};   ///< lines
+    bool enable_monitoring = false;
+    bool operator==(IntelRdt const&) const = default;
+};
+/// "MB:..." on one line.
+bool is_memory_bandwidth_schema(std::string_view text);
+
 struct Linux {
     std::vector<Namespace> namespaces;
     std::vector<IdMapping> uid_mappings;
@@ -171,6 +184,7 @@ struct Linux {
     std::uint64_t rootfs_propagation = 0;
     std::optional<Seccomp> seccomp;
     std::optional<MemoryPolicy> memory_policy;
+    std::optional<IntelRdt> intel_rdt;
     std::string mount_label;                   ///< SELinux context of new file systems; "": unset
     std::optional<unsigned> personality;       ///< PER_LINUX ..., personality(2)
     std::map<std::string, std::string> sysctl; ///< by path below /proc/sys: "net/ipv4/ip_forward"

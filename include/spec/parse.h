@@ -35,8 +35,8 @@ struct Report {
     std::vector<Problem> warnings; ///< to be logged; the container is made all the same (unknown capabilities)
 };
 
-/// Parses and validates. Unknown properties are ignored (config.md#extensibility); known ones that this version does
-/// not honour yet are problems.
+/// Parses and validates. Unknown properties are ignored (config.md#extensibility); known ones that cannot be honoured
+/// are problems.
 Report read_config(std::string_view json);
 /// read_config for commands: the first problem becomes the error ("config.json: /process/cwd: must be an absolute
 /// path"). Warnings are appended to `warnings`.

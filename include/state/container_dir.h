@@ -30,8 +30,12 @@ struct Record {
     std::string cgroup_driver; ///< "cgroupfs", "systemd" or "disabled"
     std::string cgroup_path;   ///< below the cgroup2 mount, "" when disabled
     std::string
-        cgroup_created;       ///< the highest folder of cgroup_path that did not exist before; delete removes up to it
-    std::string systemd_unit; ///< with the systemd driver: the scope that the cgroup belongs to
+        cgroup_created;        ///< the highest folder of cgroup_path that did not exist before; delete removes up to it
+    std::string systemd_unit;  ///< with the systemd driver: the scope that the cgroup belongs to
+    std::string resctrl_group; ///< of linux.intelRdt, below the resctrl mount: "/gold"; "" without
+    std::string resctrl_monitoring_group; ///< made for the container; "" without
+    bool resctrl_created = false;         ///< the group did not exist before
+    bool resctrl_named = false;           ///< by closID: it stays when the container is deleted
     bool operator==(Record const&) const = default;
 };
 

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "steps/resctrl.h"
+
 namespace oci::steps {
 
 struct ReserveContainer {
@@ -19,6 +21,7 @@ struct RecordContainer {
     std::string bundle;
     std::string cgroup_path; ///< "" with --cgroup-manager disabled
     std::string unit = {};   ///< of systemd, "" with other cgroup managers
+    std::optional<ResctrlGroup> resctrl_group = {};
     bool operator==(RecordContainer const&) const = default;
 };
 

@@ -11,6 +11,7 @@
 #include "steps/lifecycle.h"
 #include "steps/namespaces.h"
 #include "steps/process.h"
+#include "steps/resctrl.h"
 #include "steps/rootfs.h"
 #include "steps/systemd.h"
 
@@ -20,19 +21,18 @@ namespace oci::steps {
 /// the small program that child becomes.
 enum class Actor { runtime, container, finisher };
 
-using Operation =
-    std::variant<ReserveContainer, RecordContainer, CreateCgroup, EnableControllers, ApplyCgroupSettings,
-                 AttachDeviceFilter, DelegateCgroup, CreateScope, EndPlaceholder, SetUnitProperties, ConnectConsole,
-                 OpenStartGate, StartInit, StartExec, WriteIdMaps, MoveNetworkDevices, SetOomScore, RaiseResourceLimits,
-                 JoinMountNamespace, LeaveMountNamespace, ReturnToMountNamespace, StageMounts, IsolateMounts,
-                 OpenProcfs, OpenMountSources, BecomeMappedUser, UnshareCgroupNamespace, AttachRootfs, MountFilesystem,
-                 BindMount, MountCgroup, Remount, CreateDevices, LinkDevices, SetUpConsole, RunHooks,
-                 CreateWorkingDirectory, PivotRoot, SetRootPropagation, FinishReadonlyMounts, MakeRootReadonly,
-                 BringLoopbackUp, SetHostname, SetDomainname, SetSysctls, MaskPaths, MakePathsReadonly, BecomeFinisher,
-                 JoinContainer, OpenLabelFiles, SetLabel, JoinSessionKeyring, SetUser, SetCapabilities,
-                 SetNoNewPrivileges, ChangeDirectory, FindProgram, SaveState, SendPidfd, WritePidFile, WaitForStart,
-                 SetResourceLimits, SetScheduler, SetIoPriority, SetCpuAffinity, SetPersonality, SetMemoryPolicy,
-                 CloseDescriptors, LoadSeccomp, Execute>;
+using Operation = std::variant<
+    ReserveContainer, RecordContainer, CreateCgroup, EnableControllers, ApplyCgroupSettings, AttachDeviceFilter,
+    DelegateCgroup, CreateScope, EndPlaceholder, SetUnitProperties, ConnectConsole, OpenStartGate, StartInit, StartExec,
+    WriteIdMaps, MoveNetworkDevices, SetOomScore, RaiseResourceLimits, JoinMountNamespace, LeaveMountNamespace,
+    ReturnToMountNamespace, StageMounts, IsolateMounts, OpenProcfs, OpenMountSources, BecomeMappedUser,
+    UnshareCgroupNamespace, AttachRootfs, MountFilesystem, BindMount, MountCgroup, Remount, CreateDevices, LinkDevices,
+    SetUpConsole, RunHooks, CreateWorkingDirectory, PivotRoot, SetRootPropagation, FinishReadonlyMounts,
+    MakeRootReadonly, BringLoopbackUp, SetHostname, SetDomainname, SetSysctls, MaskPaths, MakePathsReadonly,
+    BecomeFinisher, JoinContainer, OpenLabelFiles, SetLabel, JoinSessionKeyring, SetUser, SetCapabilities,
+    SetNoNewPrivileges, ChangeDirectory, FindProgram, SetUpResctrlGroup, JoinResctrlGroup, ChangeResctrlSchemata,
+    SaveState, SendPidfd, WritePidFile, WaitForStart, SetResourceLimits, SetScheduler, SetIoPriority, SetCpuAffinity,
+    SetPersonality, SetMemoryPolicy, CloseDescriptors, LoadSeccomp, Execute>;
 
 struct Step {
     Actor actor = Actor::runtime;

@@ -89,8 +89,8 @@ constexpr std::array update_options = std::to_array<Option>({
     {"memory-reservation", "", Kind::text, "SIZE", "memory that is protected from others' needs"},
     {"memory-swap", "", Kind::text, "SIZE", "limit of memory and swap together; -1: no limit"},
     {"pids-limit", "", Kind::text, "N", "number of tasks; -1: no limit"},
-    {"l3-cache-schema", "", Kind::text, "SCHEMA", "not supported yet"},
-    {"mem-bw-schema", "", Kind::text, "SCHEMA", "not supported yet"},
+    {"l3-cache-schema", "", Kind::text, "SCHEMA", "share of the L3 cache: L3:0=f;1=ff; needs linux.intelRdt"},
+    {"mem-bw-schema", "", Kind::text, "SCHEMA", "share of memory bandwidth: MB:0=20;1=70; needs linux.intelRdt"},
 });
 
 constexpr std::array list_options = std::to_array<Option>({

@@ -66,8 +66,11 @@ Result<void> delete_one(std::string const& root, std::string const& id, HostFact
         TRY(check_deletable(*container, id));
     if (container && !force && container->state && container->status == state::Status::stopped)
         TRY(check_left_alone(directory, container->record, host));
-    if (container)
-        return delete_container(directory, container->record, container->pidfd.get(), host);
+    if (container) {
+        // Without a state create was killed before its commit.
+        auto const ending = container->state ? perform::Ending::deleted : perform::Ending::undone;
+        return delete_container(directory, container->record, container->pidfd.get(), host, ending);
+    }
     // A damaged state.json: what has to be undone is in the record.
     auto const record = directory.read_record();
     if (!record || !force)

@@ -73,6 +73,12 @@ Result<perform::Context> make_context(state::Container container, HostFacts cons
     return context;
 }
 
+std::optional<steps::ResctrlGroup> resctrl_group(state::Record const& record) {
+    if (record.resctrl_group.empty())
+        return std::nullopt;
+    return steps::ResctrlGroup{record.resctrl_group, record.resctrl_monitoring_group};
+}
+
 /// Descriptors in the order in which the plan joins them.
 void order_like_plan(steps::Plan const& plan, std::vector<OpenNamespace> namespaces, kernel::Fd root,
                      perform::Context& context) {
@@ -111,6 +117,7 @@ Result<int> run_exec(Invocation const& invocation) {
     request.process = TRY(process_for(spec, invocation));
     request.in_cgroup = static_cast<bool>(context.cgroup);
     request.enter_root = static_cast<bool>(root);
+    request.resctrl_group = resctrl_group(context.record);
     for (auto const& entry : namespaces)
         request.namespaces.push_back(entry.type);
     auto const plan = TRY(plan::make_exec_plan(spec, host, request));

@@ -25,6 +25,7 @@ namespace oci::commands {
 namespace {
 
 constexpr std::chrono::seconds delete_limit{20};
+constexpr std::chrono::seconds reaping_limit{1};
 constexpr std::chrono::seconds start_limit{120};
 constexpr unsigned first_passed_descriptor = STDERR_FILENO + 1;
 
@@ -128,7 +129,7 @@ Error undo_create(perform::Context& context, plan::CreateRequest const& request,
             return context.directory->remove();
         if (!request.pid_file.empty() && context.state.start_time != 0)
             (void)kernel::unlinkat(AT_FDCWD, request.pid_file, 0);
-        return delete_container(*context.directory, context.record, -1, context.host);
+        return delete_container(*context.directory, context.record, -1, context.host, perform::Ending::undone);
     }();
     if (!undone)
         error.message += concat(" (and clean-up failed: ", undone.error().message, ")");
@@ -227,9 +228,10 @@ Result<spec::Spec> recorded_spec(state::ContainerDir const& directory) {
 }
 
 Result<void> delete_container(state::ContainerDir& directory, state::Record const& record, int init,
-                              HostFacts const& host) {
+                              HostFacts const& host, perform::Ending ending) {
     TRY(perform::destroy(record, init, host.cgroup2_mount, kernel::Deadline::after(delete_limit)));
     TRY(perform::remove_unit(record, host, kernel::Deadline::after(delete_limit)));
+    TRY(perform::remove_resctrl_groups(record, host, ending, kernel::Deadline::after(reaping_limit)));
     auto const spec = recorded_spec(directory);
     auto const hooks = spec ? plan::make_hooks(*spec, spec::HookKind::poststop) : std::nullopt;
     if (hooks) {

@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "commands/commands.h"
 #include "perform/context.h"
+#include "perform/resctrl.h"
 #include "perform/seccomp_agent.h"
 #include "plan/plan.h"
 #include "spec/spec.h"
@@ -29,9 +30,9 @@ Result<Created> create_container(Invocation const& invocation, Purpose purpose);
 Result<void> start_container(state::ContainerDir& directory, state::Container const& container, spec::Spec const& spec,
                              HostFacts const& host);
 
-/// Undoes a container of which we hold the lock: processes, cgroup, poststop hooks, state directory.
+/// Undoes a container of which we hold the lock: processes, cgroup, resctrl groups, poststop hooks, state directory.
 Result<void> delete_container(state::ContainerDir& directory, state::Record const& record, int init,
-                              HostFacts const& host);
+                              HostFacts const& host, perform::Ending ending = perform::Ending::deleted);
 
 /// config.json as it was at create.
 Result<spec::Spec> recorded_spec(state::ContainerDir const& directory);

@@ -64,9 +64,6 @@ Result<spec::Override> override_of(Field const& field, std::string const& value)
 }
 
 Result<std::vector<spec::Override>> overrides(ParsedOptions const& options) {
-    for (std::string_view const option : {"l3-cache-schema", "mem-bw-schema"})
-        if (!options.text(option).empty())
-            return fail("--", option, ": is not supported by this version");
     std::vector<spec::Override> list;
     for (auto const& field : fields)
         if (auto const value = options.text(field.option); !value.empty())
@@ -97,6 +94,22 @@ Result<Value> with_option_names(Result<Value> result, ParsedOptions const& optio
     return result;
 }
 
+/// Both options together, so that the kernel takes or refuses them together; "" without.
+Result<steps::ResctrlSchema> schema_of(ParsedOptions const& options) {
+    steps::ResctrlSchema schema;
+    auto const bandwidth = options.text("mem-bw-schema");
+    if (!bandwidth.empty() && !spec::is_memory_bandwidth_schema(bandwidth))
+        return fail("--mem-bw-schema: must be one line that begins with MB:, is ", json_string(bandwidth));
+    for (auto const* const option : {"l3-cache-schema", "mem-bw-schema"}) {
+        auto const text = options.text(option);
+        if (text.empty())
+            continue;
+        schema.text += concat(schema.text.empty() ? "" : "\n", text);
+        schema.pointer += concat(schema.pointer.empty() ? "" : ", ", "--", option);
+    }
+    return schema;
+}
+
 /// The numbers in a file; nullopt for "max". None where there is no such file.
 std::vector<std::optional<std::int64_t>> numbers(int cgroup, std::string const& file) {
     constexpr std::size_t limit = 4096;
@@ -118,9 +131,10 @@ plan::CurrentLimits current_limits(int cgroup) {
 }
 
 /// `devices_updated`: the rules in force are not those of config.json any more.
-Result<steps::Plan> make_plan(spec::Resources resources, perform::Context const& context, bool devices_updated) {
-    plan::UpdateRequest request;
-    request.resources = std::move(resources);
+Result<steps::Plan> make_plan(plan::UpdateRequest request, perform::Context& context, bool devices_updated) {
+    if (request.resources == spec::Resources{})
+        return plan::make_update_plan(request);
+    context.cgroup = TRY(perform::open_cgroup_of(context.record, context.host.cgroup2_mount));
     request.cgroup_path = context.record.cgroup_path;
     request.current = current_limits(context.cgroup.get());
     request.systemd_unit = context.record.systemd_unit;
@@ -150,6 +164,7 @@ Result<int> run_update(Invocation const& invocation) {
     auto const id = TRY(container_id(invocation.arguments[0]));
     auto const text = TRY(resources_text(options.text("resources")));
     auto resources = TRY(with_option_names(spec::parse_resources(text, TRY(overrides(options))), options));
+    auto schema = TRY(schema_of(options));
     auto const host = TRY(supported_host(NeedCgroup::no));
 
     perform::Context context;
@@ -159,14 +174,20 @@ Result<int> run_update(Invocation const& invocation) {
     if (container.status == state::Status::stopped)
         return fail("container not running");
     context.record = std::move(container.record);
-    if (resources == spec::Resources{})
-        return 0;
-    context.cgroup = TRY(perform::open_cgroup_of(context.record, host.cgroup2_mount));
+    if (!schema.text.empty() && context.record.resctrl_group.empty())
+        return fail(schema.pointer, ": the container has no resctrl group (/linux/intelRdt of its config.json)");
+    plan::UpdateRequest request;
+    request.resources = std::move(resources);
+    if (!schema.text.empty())
+        request.schemata = {context.record.resctrl_group, std::move(schema)};
     bool const devices_updated = container.state && container.state->devices_updated;
-    auto const plan = TRY(with_option_names(make_plan(std::move(resources), context, devices_updated), options));
+    auto const plan = TRY(with_option_names(make_plan(std::move(request), context, devices_updated), options));
     TRY(kernel::block_all_signals()); // not half of it
     TRY(remember_devices(plan, *context.directory, container.state));
-    TRY(with_option_names(perform::perform(plan, context), options));
+    auto updated = with_option_names(perform::perform(plan, context), options);
+    if (!updated)
+        perform::take_back_schemata(context);
+    TRY(std::move(updated));
     return 0;
 }
 

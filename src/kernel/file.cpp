@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <memory>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/vfs.h>
@@ -138,6 +139,19 @@ Result<void> flock(int descriptor, int operation) {
         if (errno != EINTR)
             return fail_errno(errno, "flock");
     return {};
+}
+
+Result<void> lock_exclusively(int descriptor, Deadline deadline) {
+    if (deadline.poll_timeout() < 0)
+        return flock(descriptor, LOCK_EX);
+    while (true) {
+        auto locked = flock(descriptor, LOCK_EX | LOCK_NB);
+        if (locked || locked.error().errno_value != EWOULDBLOCK || deadline.passed())
+            return locked;
+        // flock(2) has no timeout, and an alarm would need a signal handler.
+        constexpr int pause_milliseconds = 5;
+        ::poll(nullptr, 0, pause_milliseconds);
+    }
 }
 
 Result<void> fsetxattr(int descriptor, std::string const& name, std::string_view value) {

@@ -42,6 +42,30 @@ std::string find_cgroup2() {
     return {};
 }
 
+/// "\\040" for a blank, proc(5).
+std::string without_escapes(std::string_view path) {
+    std::string out;
+    for (std::size_t i = 0; i < path.size(); ++i) {
+        auto const code = path[i] == '\\' ? parse_number<unsigned char>(path.substr(i + 1, 3), 8) : std::nullopt;
+        out += code ? static_cast<char>(*code) : path[i];
+        i += code ? 3 : 0;
+    }
+    return out;
+}
+
+std::string find_resctrl() {
+    constexpr auto usual = "/sys/fs/resctrl";
+    auto const folder = openat(AT_FDCWD, usual, O_PATH | O_DIRECTORY);
+    if (folder && filesystem_type(folder->get()) == RDTGROUP_SUPER_MAGIC)
+        return usual;
+    // The list of mounts can be long: only where the kernel has the file system, which takes such a processor.
+    auto const known = read_file(AT_FDCWD, "/proc/filesystems", large);
+    if (!known || known->find("\tresctrl\n") == std::string::npos)
+        return {};
+    auto const mounts = read_file(AT_FDCWD, "/proc/self/mountinfo", 64 * large);
+    return mounts ? mount_point_of(*mounts, "resctrl") : std::string();
+}
+
 /// What cgroups(7) asks of somebody who makes a cgroup below `folder` and clones a process of a cgroup below it into
 /// that: both checked with the effective ids, as mkdir(2) and clone3(2) will.
 bool may_manage(std::string const& folder) {
@@ -101,6 +125,7 @@ Result<HostFacts> observe_host() {
     if (auto const own = cgroup_of(0))
         facts.own_cgroup = *own;
     facts.delegated_cgroup = find_delegated_cgroup(facts.cgroup2_mount, facts.own_cgroup);
+    facts.resctrl_mount = find_resctrl();
     auto const last = TRY(read_file(AT_FDCWD, "/proc/sys/kernel/cap_last_cap", small));
     facts.last_capability = parse_number<unsigned>(trim(last)).value_or(facts.last_capability);
     // From the status file, because umask(2) cannot be read without changing it.
@@ -112,6 +137,19 @@ Result<HostFacts> observe_host() {
     observe_security_modules(facts);
     observe_kernel(facts);
     return facts;
+}
+
+std::string mount_point_of(std::string_view mountinfo, std::string_view type) {
+    for (auto const line : split(mountinfo, '\n')) {
+        auto const separator = line.find(" - ");
+        auto const fields = split(line.substr(0, separator), ' ');
+        constexpr std::size_t root = 3;
+        constexpr std::size_t mount_point = 4;
+        if (separator != std::string_view::npos && fields.size() > mount_point && fields[root] == "/" &&
+            line.substr(separator + 3).starts_with(concat(type, " ")))
+            return without_escapes(fields[mount_point]);
+    }
+    return {};
 }
 
 Result<std::string> cgroup_of(pid_t pid) {

@@ -8,6 +8,7 @@
 #include "kernel/socket.h"
 #include "perform/cgroup_folder.h"
 #include "perform/operations.h"
+#include "perform/resctrl.h"
 #include "state/status.h"
 
 namespace oci::perform {
@@ -49,6 +50,10 @@ Result<void> apply(steps::RecordContainer const& operation, Context& context) {
         // The slices above are systemd's; the scope's own is always ours.
         if (!operation.unit.empty())
             record.cgroup_created = operation.cgroup_path;
+    }
+    if (operation.resctrl_group) {
+        auto const root = TRY(open_resctrl(context.host.resctrl_mount));
+        TRY(record_resctrl_group(root.get(), *operation.resctrl_group, record));
     }
     TRY(context.directory->write_record(record));
     return context.directory->write_config(context.config);

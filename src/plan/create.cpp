@@ -186,6 +186,7 @@ Result<steps::Plan> make_create_plan(spec::Spec const& spec, HostFacts const& ho
     if (spec.process)
         TRY(check_groups(spec, *spec.process, host));
     TRY(check_labels(spec, spec.process ? &*spec.process : nullptr, host));
+    auto resctrl = TRY(set_up_resctrl_group(spec, host, request.id));
     auto cgroup = TRY(plan_cgroup(spec, host, request));
     auto rootfs = plan_rootfs(spec, host, request.bundle, cgroup.path);
     auto finish_readonly = std::move(rootfs.finish_readonly);
@@ -193,9 +194,11 @@ Result<steps::Plan> make_create_plan(spec::Spec const& spec, HostFacts const& ho
     Builder builder;
     builder.add(Actor::runtime, steps::ReserveContainer{request.id});
     builder.add(Actor::runtime,
-                steps::RecordContainer{request.bundle, cgroup.path, cgroup.scope ? cgroup.scope->create.unit : ""});
+                steps::RecordContainer{request.bundle, cgroup.path, cgroup.scope ? cgroup.scope->create.unit : "",
+                                       resctrl ? std::optional(resctrl->group) : std::nullopt});
     append_cgroup(builder, spec, cgroup);
     append_start(builder, spec, host, request, rootfs, !cgroup.path.empty());
+    builder.add(Actor::runtime, std::move(resctrl));
     append_rootfs(builder, spec, request, std::move(rootfs));
     append_create_hooks(builder, spec);
     append_enter_root(builder, spec, request, std::move(finish_readonly));

@@ -38,6 +38,8 @@ Result<steps::Plan> make_exec_plan(spec::Spec const& spec, HostFacts const& host
     steps::Plan plan;
     append_affinity(process.exec_cpu_affinity.initial, true, plan);
     plan.push_back({Actor::runtime, steps::StartExec{request.in_cgroup}});
+    if (request.resctrl_group)
+        plan.push_back({Actor::runtime, steps::JoinResctrlGroup{*request.resctrl_group}});
     if (process.oom_score_adj)
         plan.push_back({Actor::runtime, steps::SetOomScore{*process.oom_score_adj}});
     auto raised = limits_to_raise(resource_limits(process), host);

@@ -47,6 +47,11 @@ Rootfs plan_rootfs(spec::Spec const& spec, HostFacts const& host, std::string co
 /// needs.
 std::uint64_t build_propagation(spec::Spec const& spec);
 
+// ---- resctrl.cpp
+/// The container's group where config.json asks for one; the error says that the machine has none.
+Result<std::optional<steps::SetUpResctrlGroup>> set_up_resctrl_group(spec::Spec const& spec, HostFacts const& host,
+                                                                     std::string const& id);
+
 // ---- labels.cpp
 /// Whether the machine knows the labels that are asked for; the errors name the field.
 Result<void> check_labels(spec::Spec const& spec, spec::Process const* process, HostFacts const& host);

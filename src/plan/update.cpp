@@ -55,6 +55,8 @@ Result<steps::Plan> make_update_plan(UpdateRequest const& request) {
     auto const& rules = request.resources.devices;
     bool const new_rules = !rules.empty() && rules != request.created_with;
     steps::Plan plan;
+    if (request.schemata)
+        plan.push_back({Actor::runtime, *request.schemata});
     if (!settings.empty())
         plan.push_back({Actor::runtime, steps::EnableControllers{request.cgroup_path, settings}});
     auto properties = request.systemd_unit.empty() ? std::vector<BusProperty>{}

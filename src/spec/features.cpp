@@ -46,7 +46,7 @@ ordered_json linux_features() {
     linux["seccomp"] = seccomp_features();
     linux["apparmor"]["enabled"] = true;
     linux["selinux"]["enabled"] = true;
-    linux["intelRdt"]["enabled"] = false;
+    linux["intelRdt"] = {{"enabled", true}, {"schemata", true}, {"monitoring", true}};
     linux["memoryPolicy"] = {{"modes", names(memory_policy_modes())}, {"flags", names(memory_policy_flags())}};
     linux["mountExtensions"]["idmap"]["enabled"] = true;
     linux["netDevices"]["enabled"] = true;

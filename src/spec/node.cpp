@@ -217,11 +217,6 @@ std::vector<std::pair<std::string, Node>> Node::members() const {
     return nodes;
 }
 
-void Node::refuse_present() const {
-    if (value_ != nullptr)
-        problem("is not supported by this version");
-}
-
 void Node::refuse_unless_empty(std::string_view rule) const {
     if (!empty())
         problem(rule);

@@ -59,10 +59,8 @@ public:
     std::vector<std::string> absolute_paths() const;
     std::vector<std::pair<std::string, Node>> members() const;
 
-    /// A known field that this version does not honour: a problem, if it is there at all ...
-    void refuse_present() const;
-    /// ... or if it says something.
-    void refuse_unless_empty(std::string_view rule = "is not supported by this version") const;
+    /// A known field that cannot be honoured: a problem if it says something.
+    void refuse_unless_empty(std::string_view rule) const;
 
     template <typename... Parts>
     void problem(Parts const&... rule) const {

@@ -207,10 +207,6 @@ std::map<std::string, std::string> read_net_devices(Node const& node, Linux cons
     return devices;
 }
 
-void refuse_unsupported(Node const& node) {
-    node["intelRdt"].in("config-linux.md#intelrdt").refuse_present();
-}
-
 } // namespace
 
 void read_linux(Node const& node, Linux& linux) {
@@ -235,11 +231,11 @@ void read_linux(Node const& node, Linux& linux) {
         propagation.problem("needs a mount namespace");
     linux.seccomp = read_seccomp(node["seccomp"].in("config-linux.md#seccomp"));
     linux.memory_policy = read_memory_policy(node["memoryPolicy"].in("config-linux.md#memory-policy"));
+    linux.intel_rdt = read_intel_rdt(node["intelRdt"].in("config-linux.md#intelrdt"));
     linux.personality = read_personality(node["personality"].in("config-linux.md#personality"));
     linux.masked_paths = node["maskedPaths"].in("config-linux.md#masked-paths").absolute_paths();
     linux.readonly_paths = node["readonlyPaths"].in("config-linux.md#readonly-paths").absolute_paths();
     linux.mount_label = node["mountLabel"].in("config-linux.md#mount-label").text();
-    refuse_unsupported(node);
 }
 
 } // namespace oci::spec

@@ -28,6 +28,7 @@ std::map<std::string, std::string> read_sysctl(Node const& node, Spec const& spe
 Resources read_resources(Node const& node);
 /// What must be right besides where a cgroup is made, and nothing is there yet to build on.
 void check_new_resources(Node const& node, Resources const& resources);
+std::optional<IntelRdt> read_intel_rdt(Node const& node);
 std::optional<Seccomp> read_seccomp(Node const& node);
 
 } // namespace oci::spec

@@ -7,7 +7,6 @@
 #include <chrono>
 #include <cstdlib>
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 
@@ -26,7 +25,6 @@ constexpr char gate_name[] = "start.sock";
 constexpr char notify_name[] = "notify"; ///< a folder with the socket of NOTIFY_SOCKET
 
 constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
-constexpr int lock_poll_milliseconds = 5;
 constexpr int most_attempts = 100;
 constexpr std::chrono::seconds reserve_patience{10};
 
@@ -67,17 +65,10 @@ Result<kernel::Fd> make_root(std::string const& root) {
 }
 
 Result<void> wait_for_lock(int directory, kernel::Deadline deadline) {
-    if (deadline.poll_timeout() < 0)
-        return kernel::flock(directory, LOCK_EX);
-    while (true) {
-        auto locked = kernel::flock(directory, LOCK_EX | LOCK_NB);
-        if (locked || locked.error().errno_value != EWOULDBLOCK)
-            return locked;
-        if (deadline.passed())
-            return Failure(Error{"container is busy: another command holds its lock", EWOULDBLOCK});
-        // flock(2) has no timeout, and an alarm would need a signal handler.
-        ::poll(nullptr, 0, lock_poll_milliseconds);
-    }
+    auto locked = kernel::lock_exclusively(directory, deadline);
+    if (!locked && locked.error().errno_value == EWOULDBLOCK)
+        locked.error().message = "container is busy: another command holds its lock";
+    return locked;
 }
 
 /// Opens and locks the folder. nullopt: it was replaced meanwhile. ENOENT: there is none, or none any more.

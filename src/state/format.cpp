@@ -114,6 +114,10 @@ Result<Record> parse_record(std::string_view text) {
     record.cgroup_path = TRY(path_member(object, "cgroupPath"));
     record.cgroup_created = TRY(path_member(object, "cgroupCreated"));
     record.systemd_unit = TRY(text_member(object, "systemdUnit"));
+    record.resctrl_group = TRY(path_member(object, "resctrlGroup"));
+    record.resctrl_monitoring_group = TRY(path_member(object, "resctrlMonitoringGroup"));
+    record.resctrl_created = TRY(flag_member(object, "resctrlCreated"));
+    record.resctrl_named = TRY(flag_member(object, "resctrlNamed"));
     return record;
 }
 
@@ -155,6 +159,10 @@ std::string to_json(Record const& record) {
     object["cgroupPath"] = record.cgroup_path;
     object["cgroupCreated"] = record.cgroup_created;
     object["systemdUnit"] = record.systemd_unit;
+    object["resctrlGroup"] = record.resctrl_group;
+    object["resctrlMonitoringGroup"] = record.resctrl_monitoring_group;
+    object["resctrlCreated"] = record.resctrl_created;
+    object["resctrlNamed"] = record.resctrl_named;
     return sealed_text(object);
 }
 

@@ -119,6 +119,12 @@ std::string controllers_text(std::vector<CgroupSetting> const& needs) {
     return join(controllers, ", ");
 }
 
+/// "resctrl group /gold", "resctrl groups /gold and /gold/mon_groups/c1".
+std::string groups_text(ResctrlGroup const& group) {
+    return group.monitoring_path.empty() ? concat("resctrl group ", group.path)
+                                         : concat("resctrl groups ", group.path, " and ", group.monitoring_path);
+}
+
 // ---- one sentence for each operation, in the order of the headers
 
 std::string sentence(CreateCgroup const& operation) {
@@ -173,7 +179,8 @@ std::string sentence(ReserveContainer const& operation) {
 std::string sentence(RecordContainer const& operation) {
     return concat("record bundle ", operation.bundle,
                   operation.cgroup_path.empty() ? "" : concat(" and cgroup ", operation.cgroup_path),
-                  operation.unit.empty() ? "" : concat(" of unit ", operation.unit));
+                  operation.unit.empty() ? "" : concat(" of unit ", operation.unit),
+                  operation.resctrl_group ? concat(" and ", groups_text(*operation.resctrl_group)) : "");
 }
 std::string sentence(ConnectConsole const& operation) {
     return operation.path.empty() ? "make ready to pass on the terminal"
@@ -387,6 +394,18 @@ std::string sentence(Execute const& operation) {
     for (auto const& argument : operation.arguments)
         (out += ' ') += argument_text(argument);
     return out;
+}
+
+std::string sentence(SetUpResctrlGroup const& operation) {
+    return concat(operation.group.must_exist ? "find and join " : "set up and join ", groups_text(operation.group),
+                  in_brackets({list(operation.schemata, [](auto const& schema) { return schema.text; })}));
+}
+std::string sentence(JoinResctrlGroup const& operation) {
+    return concat("join ", groups_text(operation.group));
+}
+std::string sentence(ChangeResctrlSchemata const& operation) {
+    return concat("change resctrl group ", operation.path, " to ",
+                  list(split(operation.schema.text, '\n'), [](auto line) { return std::string(line); }));
 }
 
 std::string sentence(IsolateMounts const& operation) {

@@ -100,6 +100,10 @@ LINUX = [
     ("/linux/resources/memory", {"limit": 200, "swap": 100}, "/linux/resources/memory/swap"),
     ("/linux/resources/cpu", {"shares": -1}, "/linux/resources/cpu/shares"),
     ("/linux/resources/cpu", {"cpus": "one"}, "/linux/resources/cpu/cpus"),
+    ("/linux/resources/network", {"classID": 1}),
+    ("/linux/intelRdt", []), ("/linux/intelRdt", {"closID": "../x"}, "/linux/intelRdt/closID"),
+    ("/linux/intelRdt", {"memBwSchema": "L3:0=f"}, "/linux/intelRdt/memBwSchema"),
+    ("/linux/intelRdt", {"schemata": ["L3:0=f", "MB:0=10\nMB:1=10"]}, "/linux/intelRdt/schemata/1"),
     ("/linux/rootfsPropagation", "sideways"), ("/linux/maskedPaths", "/proc"), ("/linux/maskedPaths", ["relative"],
                                                                                 "/linux/maskedPaths/0"),
     ("/linux/readonlyPaths", ["relative"], "/linux/readonlyPaths/0"),
@@ -129,11 +133,6 @@ LINUX = [
      "/linux/seccomp/syscalls/0/args/0/op"),
     ("/linux/seccomp", {"defaultAction": "SCMP_ACT_ALLOW", "listenerMetadata": "x"}, "/linux/seccomp/listenerMetadata"),
 ]
-# Fields that are known but not honoured yet: an error that names them, never silence.
-NOT_YET = [
-    ("/linux/intelRdt", {"closID": "x"}),
-    ("/linux/resources/network", {"classID": 1}),
-]
 
 
 def put(config, pointer, value):
@@ -161,13 +160,6 @@ def test_value(oci, bundle, pointer, value, named):
     oci("create", "--bundle", bundle.path, "bad").failed(named)
     completed = oci("validate", "--bundle", bundle.path)
     assert completed.rc == 1 and named in completed.out
-
-
-@pytest.mark.parametrize("pointer, value, named", rows(NOT_YET))
-def test_field_that_is_not_honoured_yet(oci, bundle, pointer, value, named):
-    bundle.args("true")
-    put(bundle.config, pointer, value)
-    oci.run(bundle).failed(named)
 
 
 def test_hostname_without_an_own_namespace(oci, bundle):

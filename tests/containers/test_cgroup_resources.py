@@ -196,7 +196,10 @@ def test_update_below_the_usage_tells_the_usage(oci, bundle):
     (["--memory", "2m", "--memory-swap", "1m"], ["--memory-swap: must not be less than limit"]),
     (["--cpu-rt-runtime", "1"], ["--cpu-rt-runtime: has no equivalent on cgroup v2"]),
     (["--kernel-memory", "1m"], ["--kernel-memory: has no equivalent on cgroup v2"]),
-    (["--l3-cache-schema", "L3:0=f"], ["--l3-cache-schema"]),
+    (["--l3-cache-schema", "L3:0=f"], ["--l3-cache-schema: the container has no resctrl group"]),
+    (["--mem-bw-schema", "MB:0=20", "--l3-cache-schema", "L3:0=f"],
+     ["--l3-cache-schema, --mem-bw-schema: the container has no resctrl group"]),
+    (["--mem-bw-schema", "L3:0=f"], ["--mem-bw-schema: must be one line that begins with MB:"]),
     (["--resources", "/nonesuch"], ["--resources", "no such file"]),
     (["--nonesuch"], ["flag provided but not defined"]),
 ])

@@ -62,6 +62,19 @@ TEST(Host, user_namespace_is_noticed) {
               }));
 }
 
+TEST(Host, mount_points_are_found_by_type) {
+    constexpr auto mounts = "22 28 0:21 / /sys rw,nosuid shared:7 - sysfs sysfs rw\n"
+                            "23 28 0:40 /gold /srv/group rw - resctrl resctrl rw\n"
+                            "24 28 0:40 / /srv/my\\040resctrl rw,relatime shared:9 master:2 - resctrl resctrl rw,cdp\n"
+                            "25 28 0:40 / /later rw - resctrl resctrl rw\n"
+                            "26 28 0:41 / /mnt/resctrl rw - tmpfs resctrl rw\n";
+    EXPECT_EQ("/srv/my resctrl", mount_point_of(mounts, "resctrl")) << "the first that shows all of it";
+    EXPECT_EQ("/mnt/resctrl", mount_point_of(mounts, "tmpfs"));
+    EXPECT_EQ("", mount_point_of(mounts, "res"));
+    EXPECT_EQ("", mount_point_of("", "resctrl"));
+    EXPECT_EQ("/proc", mount_point_of(read_file(AT_FDCWD, "/proc/self/mountinfo", 1U << 26U).value(), "proc"));
+}
+
 TEST(Host, boot_id_is_a_uuid) {
     auto const id = boot_id();
     ASSERT_TRUE(good(id));

@@ -81,6 +81,7 @@ TEST(Features, Document) {
     EXPECT_EQ(features["hooks"][5], "poststop");
     EXPECT_EQ(features["mountOptions"].size(), mount_options().size());
     auto const& linux = features["linux"];
+    EXPECT_EQ(linux["intelRdt"], nlohmann::json::parse(R"({"enabled": true, "schemata": true, "monitoring": true})"));
     EXPECT_EQ(linux["namespaces"].size(), 8U);
     EXPECT_EQ(linux["capabilities"].size(), capability_names().size());
     EXPECT_EQ(linux["cgroup"],

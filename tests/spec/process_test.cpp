@@ -16,7 +16,6 @@ constexpr auto section = "config.md#process";
 constexpr auto posix = "config.md#posix-process";
 constexpr auto linux_section = "config.md#linux-process";
 constexpr auto user = "config.md#posix-platform-user";
-constexpr auto unsupported = "is not supported by this version";
 
 INSTANTIATE_TEST_SUITE_P(
     Program, ProcessProblem,

@@ -99,6 +99,10 @@ TEST(StateFormat, record_values_are_checked) {
         {"\"/a/b/c1\"", "null"},
         {"\"/a/b\"", "\"..\""},
         {"\"/srv", "\"srv"},
+        {"\"/gold\"", "\"/gold/..\""},
+        {"\"/gold/mon_groups/c1\"", "\"mon_groups/c1\""},
+        {"\"resctrlCreated\": true", "\"resctrlCreated\": 1"},
+        {"\"resctrlNamed\": true", "\"resctrlNamed\": null"},
     };
     for (auto const& change : changes)
         EXPECT_FALSE(record_from_json(changed(text, change.from, change.to))) << change.to;

@@ -95,7 +95,11 @@ inline Record sample_record(std::string const& id = "c1") {
             .cgroup_driver = "cgroupfs",
             .cgroup_path = "/a/b/c1",
             .cgroup_created = "/a/b",
-            .systemd_unit = ""};
+            .systemd_unit = "",
+            .resctrl_group = "/gold",
+            .resctrl_monitoring_group = "/gold/mon_groups/c1",
+            .resctrl_created = true,
+            .resctrl_named = true};
 }
 
 inline State sample_state() {
