@@ -12,7 +12,11 @@ namespace oci::spec {
 
 namespace {
 
-constexpr std::string_view not_on_cgroup2 = "has no equivalent on cgroup v2";
+/// A field that only cgroup v1 has: it may be there, with the right type, as long as it asks for nothing.
+void refuse_if(bool asks, Node const& node) {
+    if (asks)
+        node.problem("has no equivalent on cgroup v2");
+}
 
 template <typename Number>
 std::optional<Number> unless_zero(std::optional<Number> value) {
@@ -34,10 +38,10 @@ Memory read_memory(Node const& node) {
     if (memory.swap && memory.limit && *memory.swap != -1 && *memory.swap < *memory.limit)
         node["swap"].problem("must not be less than limit: it is the limit of memory and swap together");
     for (std::string_view const field : {"kernel", "kernelTCP"})
-        if (read_bytes(node[field]).value_or(-1) != -1)
-            node[field].problem(not_on_cgroup2);
-    node["swappiness"].refuse_unless_empty(not_on_cgroup2);
-    node["disableOOMKiller"].refuse_unless_empty(not_on_cgroup2);
+        refuse_if(read_bytes(node[field]).value_or(-1) != -1, node[field]);
+    constexpr std::uint64_t most_swappy = 100;
+    refuse_if(node["swappiness"].number<std::uint64_t>(0, most_swappy).value_or(0) != 0, node["swappiness"]);
+    refuse_if(node["disableOOMKiller"].flag(), node["disableOOMKiller"]);
     (void)node["useHierarchy"].flag(); // cgroup v2 is always hierarchical
     return memory;
 }
@@ -78,8 +82,8 @@ Cpu read_cpu(Node const& node) {
     bool const limited = cpu.quota && *cpu.quota > 0;
     if (limited && cpu.burst && *cpu.burst > static_cast<std::uint64_t>(*cpu.quota))
         node["burst"].problem("must not be greater than quota");
-    for (std::string_view const field : {"realtimeRuntime", "realtimePeriod"})
-        node[field].refuse_unless_empty(not_on_cgroup2);
+    refuse_if(node["realtimeRuntime"].number<std::int64_t>().value_or(0) != 0, node["realtimeRuntime"]);
+    refuse_if(node["realtimePeriod"].number<std::uint64_t>().value_or(0) != 0, node["realtimePeriod"]);
     return cpu;
 }
 
@@ -117,8 +121,13 @@ DeviceRule read_device_rule(Node const& node) {
 void refuse_network(Node const& node) {
     if (!node.is_object())
         return;
-    node["classID"].refuse_unless_empty(not_on_cgroup2);
-    node["priorities"].refuse_unless_empty(not_on_cgroup2);
+    refuse_if(node["classID"].number<std::uint32_t>().value_or(0) != 0, node["classID"]);
+    auto const priorities = node["priorities"].objects();
+    for (auto const& entry : priorities) {
+        (void)entry["name"].required().text();
+        (void)entry["priority"].required().number<std::uint32_t>();
+    }
+    refuse_if(!priorities.empty(), node["priorities"]);
 }
 
 std::uint32_t read_device_number(Node const& node) {
@@ -136,8 +145,12 @@ std::optional<std::uint16_t> read_weight(Node const& node) {
     return std::nullopt;
 }
 
+void refuse_leaf_weight(Node const& node) {
+    refuse_if(read_weight(node).has_value(), node);
+}
+
 DeviceWeight read_device_weight(Node const& node) {
-    node["leafWeight"].refuse_unless_empty(not_on_cgroup2);
+    refuse_leaf_weight(node["leafWeight"]);
     if (!node["weight"].present() && !node["leafWeight"].present())
         node.problem("must have weight or leafWeight");
     return {read_device_number(node["major"]), read_device_number(node["minor"]), read_weight(node["weight"])};
@@ -156,7 +169,7 @@ BlockIo read_block_io(Node const& node) {
     if (!node.is_object())
         return block_io;
     block_io.weight = read_weight(node["weight"]);
-    node["leafWeight"].refuse_unless_empty(not_on_cgroup2);
+    refuse_leaf_weight(node["leafWeight"]);
     for (auto const& entry : node["weightDevice"].objects())
         block_io.weight_devices.push_back(read_device_weight(entry));
     block_io.read_bytes = read_rates(node["throttleReadBpsDevice"]);
@@ -238,9 +251,10 @@ Resources read_resources(Node const& node) {
 
 void check_new_resources(Node const& node, Resources const& resources) {
     auto const& memory = resources.memory;
-    if (memory.swap.value_or(-1) != -1 && memory.limit.value_or(-1) == -1)
-        node["memory"].in("config-linux.md#memory")["swap"].problem(
-            "needs a memory limit: it is the limit of memory and swap together");
+    auto const memory_node = node["memory"].in("config-linux.md#memory");
+    bool const unlimited = memory.limit ? *memory.limit == -1 : memory_node["limit"].empty();
+    if (memory.swap.value_or(-1) != -1 && unlimited)
+        memory_node["swap"].problem("needs a memory limit: it is the limit of memory and swap together");
 }
 
 } // namespace oci::spec

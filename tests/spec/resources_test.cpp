@@ -41,10 +41,14 @@ INSTANTIATE_TEST_SUITE_P(
         bad(R"({"memory": {"reservation": 1.5}})", "/memory/reservation", "must be an integer", memory),
         bad(R"({"memory": {"swap": 1}})", "/memory/swap", "needs a memory limit", memory),
         bad(R"({"memory": {"limit": -1, "swap": 1}})", "/memory/swap", "needs a memory limit", memory),
+        bad(R"({"memory": {"limit": "2", "swap": 1}})", "/memory/limit", "must be an integer", memory),
         bad(R"({"memory": {"limit": 2, "swap": 1}})", "/memory/swap", "must not be less than limit", memory),
         bad(R"({"memory": {"kernel": 1}})", "/memory/kernel", "has no equivalent on cgroup v2", memory),
         bad(R"({"memory": {"kernelTCP": 1}})", "/memory/kernelTCP", "has no equivalent on cgroup v2", memory),
         bad(R"({"memory": {"swappiness": 60}})", "/memory/swappiness", "has no equivalent on cgroup v2", memory),
+        bad(R"({"memory": {"swappiness": 101}})", "/memory/swappiness", "from 0 to 100, is 101", memory),
+        bad(R"({"memory": {"swappiness": ""}})", "/memory/swappiness", "must be an integer", memory),
+        bad(R"({"memory": {"disableOOMKiller": 0}})", "/memory/disableOOMKiller", "must be a boolean", memory),
         bad(R"({"memory": {"disableOOMKiller": true}})", "/memory/disableOOMKiller", "has no equivalent on cgroup v2",
             memory),
         bad(R"({"memory": {"checkBeforeUpdate": 1}})", "/memory/checkBeforeUpdate", "must be a boolean", memory)));
@@ -60,6 +64,8 @@ INSTANTIATE_TEST_SUITE_P(
         bad(R"({"cpu": {"cpus": 3}})", "/cpu/cpus", "must be a string", cpu),
         bad(R"({"cpu": {"mems": "0\u0000"}})", "/cpu/mems", "NUL", cpu),
         bad(R"({"cpu": {"realtimeRuntime": 1}})", "/cpu/realtimeRuntime", "has no equivalent on cgroup v2", cpu),
+        bad(R"({"cpu": {"realtimeRuntime": []}})", "/cpu/realtimeRuntime", "must be an integer", cpu),
+        bad(R"({"cpu": {"realtimePeriod": -1}})", "/cpu/realtimePeriod", "from 0 to", cpu),
         bad(R"({"cpu": {"realtimePeriod": 1}})", "/cpu/realtimePeriod", "has no equivalent on cgroup v2", cpu)));
 
 INSTANTIATE_TEST_SUITE_P(Devices, ResourceProblem,
@@ -80,6 +86,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         bad(R"({"pids": {"limit": 1.5}})", "/pids/limit", "must be an integer", "config-linux.md#pids"),
         bad(R"({"pids": 1})", "/pids", "must be an object", "config-linux.md#pids"),
+        bad(R"({"network": {"classID": false}})", "/network/classID", "must be an integer", "config-linux.md#network"),
+        bad(R"({"network": {"priorities": {}}})", "/network/priorities", "must be an array", "config-linux.md#network"),
         bad(R"({"network": {"classID": 1}})", "/network/classID", no_equivalent, "config-linux.md#network"),
         bad(R"({"network": {"priorities": [{"name": "eth0", "priority": 0}]}})", "/network/priorities", no_equivalent,
             "config-linux.md#network"),
@@ -114,6 +122,7 @@ INSTANTIATE_TEST_SUITE_P(
                     bad(R"({"blockIO": {"weight": 1001}})", "/blockIO/weight", "must be from 10 to 1000, is 1001",
                         block_io),
                     bad(R"({"blockIO": {"weight": 65536}})", "/blockIO/weight", "from 0 to 65535", block_io),
+                    bad(R"({"blockIO": {"leafWeight": ""}})", "/blockIO/leafWeight", "must be an integer", block_io),
                     bad(R"({"blockIO": {"leafWeight": 10}})", "/blockIO/leafWeight", no_equivalent, block_io),
                     bad(R"({"blockIO": {"weightDevice": [{"major": 8, "minor": 0}]}})", "/blockIO/weightDevice/0",
                         "must have weight or leafWeight", block_io),
