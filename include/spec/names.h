@@ -18,7 +18,8 @@ struct MountOption {
         recursive_attribute, ///< MOUNT_ATTR_* of the whole tree
         propagation,         ///< MS_*
         superblock,          ///< a flag of the file system's super block
-        copy_up
+        copy_up,
+        id_map ///< idmap, ridmap
     };
     std::string_view name;
     Kind kind;
@@ -32,6 +33,12 @@ MountOption const* find_mount_option(std::string_view name);
 
 /// "prestart" ... in the order of HookKind.
 std::span<std::string_view const> hook_names();
+
+/// Annotations that change what is done; one that ends with a dot is the beginning of many names.
+inline constexpr std::string_view keep_groups_annotation = "run.oci.keep_original_groups";
+inline constexpr std::string_view mount_context_annotation = "run.oci.mount_context_type";
+inline constexpr std::string_view systemd_annotations = "org.systemd.property.";
+std::span<std::string_view const> honoured_annotations();
 
 std::span<std::string_view const> seccomp_actions();
 std::span<std::string_view const> seccomp_operators();

@@ -5,17 +5,17 @@
 #include <array>
 
 #include "plan/topics.h"
+#include "spec/names.h"
 
 namespace oci::plan {
 
 namespace {
 
-constexpr std::string_view context_type_annotation = "run.oci.mount_context_type";
 /// mount(8), "FILESYSTEM-INDEPENDENT MOUNT OPTIONS".
 constexpr std::array<std::string_view, 4> context_types{"context", "fscontext", "defcontext", "rootcontext"};
 
 std::string_view context_type(spec::Spec const& spec) {
-    auto const found = spec.annotations.find(std::string(context_type_annotation));
+    auto const found = spec.annotations.find(std::string(spec::mount_context_annotation));
     return found == spec.annotations.end() || found->second.empty() ? context_types.front() : found->second;
 }
 
@@ -44,7 +44,7 @@ Result<void> check_labels(spec::Spec const& spec, spec::Process const* process, 
     if (!host.selinux)
         return fail("/linux/mountLabel: SELinux is not enabled on this machine");
     if (std::ranges::find(context_types, context_type(spec)) == context_types.end())
-        return fail("/annotations/", context_type_annotation,
+        return fail("/annotations/", spec::mount_context_annotation,
                     ": must be context, fscontext, defcontext or rootcontext, is ", "\"", context_type(spec), "\"");
     return {};
 }

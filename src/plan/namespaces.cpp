@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include "plan/topics.h"
+#include "spec/names.h"
 
 namespace oci::plan {
 
@@ -77,7 +78,7 @@ bool denies_setgroups(spec::Spec const& spec, HostFacts const& host) {
 }
 
 bool wants_original_groups(spec::Spec const& spec) {
-    auto const found = spec.annotations.find("run.oci.keep_original_groups");
+    auto const found = spec.annotations.find(std::string(spec::keep_groups_annotation));
     return found != spec.annotations.end() && found->second != "0";
 }
 

@@ -5,12 +5,11 @@
 #include <type_traits>
 
 #include "plan/systemd.h"
+#include "spec/names.h"
 
 namespace oci::plan {
 
 namespace {
-
-constexpr std::string_view prefix = "org.systemd.property.";
 
 /// Names, and with '*' beginnings of names, of properties that concern the unit alone. Annotations often come from
 /// people who may choose less than the whole config.json.
@@ -183,10 +182,10 @@ Result<BusValue> parse_property_value(std::string_view text) {
 Result<std::vector<BusProperty>> annotated_properties(std::map<std::string, std::string> const& annotations) {
     std::vector<BusProperty> properties;
     for (auto const& [key, text] : annotations) {
-        if (!key.starts_with(prefix))
+        if (!key.starts_with(spec::systemd_annotations))
             continue;
         auto const context = concat("/annotations/", key);
-        auto name = key.substr(prefix.size());
+        auto name = key.substr(spec::systemd_annotations.size());
         auto value = TRY(in_context(parse_property_value(text), context));
         if (name.ends_with("Sec") && !name.ends_with("USec")) {
             name.insert(name.size() - 3, "U");

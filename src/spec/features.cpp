@@ -65,7 +65,7 @@ std::string features_json(std::string_view seccomp_version) {
         options.push_back(option.name);
     features["linux"] = linux_features();
     features["annotations"]["io.github.seccomp.libseccomp.version"] = seccomp_version;
-    features["potentiallyUnsafeConfigAnnotations"] = {"org.systemd.property.", "run.oci.keep_original_groups"};
+    features["potentiallyUnsafeConfigAnnotations"] = names(honoured_annotations());
     return features.dump(4, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }
 

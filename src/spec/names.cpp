@@ -25,6 +25,7 @@ constexpr MountOption options[] = {
     {"diratime", Kind::attribute, 0, MOUNT_ATTR_NODIRATIME},
     {"dirsync", Kind::superblock, MS_DIRSYNC, 0, "dirsync"},
     {"exec", Kind::attribute, 0, MOUNT_ATTR_NOEXEC},
+    {"idmap", Kind::id_map},
     {"iversion", Kind::superblock, MS_I_VERSION, 0, "iversion"},
     {"lazytime", Kind::superblock, MS_LAZYTIME, 0, "lazytime"},
     {"loud", Kind::superblock, 0, MS_SILENT, "silent"},
@@ -48,6 +49,7 @@ constexpr MountOption options[] = {
     {"relatime", Kind::attribute, MOUNT_ATTR_RELATIME, atime},
     {"remount", Kind::remount, MS_REMOUNT},
     {"rexec", Kind::recursive_attribute, 0, MOUNT_ATTR_NOEXEC},
+    {"ridmap", Kind::id_map, MS_REC},
     {"rnoatime", Kind::recursive_attribute, MOUNT_ATTR_NOATIME, atime},
     {"rnodev", Kind::recursive_attribute, MOUNT_ATTR_NODEV},
     {"rnodiratime", Kind::recursive_attribute, MOUNT_ATTR_NODIRATIME},
@@ -82,6 +84,8 @@ static_assert(std::ranges::is_sorted(options, {}, &MountOption::name));
 
 constexpr std::string_view hooks[] = {"prestart",       "createRuntime", "createContainer",
                                       "startContainer", "poststart",     "poststop"};
+
+constexpr std::string_view annotations[] = {systemd_annotations, keep_groups_annotation, mount_context_annotation};
 
 constexpr std::string_view actions[] = {
     "SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO",  "SCMP_ACT_KILL",  "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD",
@@ -120,6 +124,10 @@ MountOption const* find_mount_option(std::string_view name) {
 
 std::span<std::string_view const> hook_names() {
     return hooks;
+}
+
+std::span<std::string_view const> honoured_annotations() {
+    return annotations;
 }
 
 std::span<std::string_view const> seccomp_actions() {

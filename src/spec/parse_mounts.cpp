@@ -76,15 +76,16 @@ void apply_option(MountOption const& option, Mount& mount) {
     case MountOption::Kind::copy_up:
         mount.copy_up = true;
         return;
+    case MountOption::Kind::id_map:
+        (option.set == 0 ? mount.id_mapped : mount.id_mapped_recursively) = true;
+        return;
     }
 }
 
 void read_options(Node const& list, Mount& mount) {
     for (auto const& entry : list.elements()) {
         std::string const name = entry.text();
-        if (name == "idmap" || name == "ridmap")
-            (name == "idmap" ? mount.id_mapped : mount.id_mapped_recursively) = true;
-        else if (name.starts_with("idmap=") || name.starts_with("ridmap="))
+        if (name.starts_with("idmap=") || name.starts_with("ridmap="))
             entry.problem("mappings are given by uidMappings and gidMappings of the mount");
         else if (auto const* const option = find_mount_option(name))
             apply_option(*option, mount);

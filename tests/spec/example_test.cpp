@@ -91,7 +91,7 @@ TEST(Features, Document) {
     EXPECT_EQ(linux["mountExtensions"]["idmap"]["enabled"], true);
     EXPECT_EQ(features["annotations"]["io.github.seccomp.libseccomp.version"], "2.5.4");
     EXPECT_EQ(features["potentiallyUnsafeConfigAnnotations"],
-              (nlohmann::json{"org.systemd.property.", "run.oci.keep_original_groups"}));
+              (nlohmann::json{"org.systemd.property.", "run.oci.keep_original_groups", "run.oci.mount_context_type"}));
 }
 
 /// What the document announces, the parser must take.
@@ -100,7 +100,10 @@ TEST(Features, AreAccepted) {
     for (auto const* const version : {"ociVersionMin", "ociVersionMax"})
         good_spec({{"/ociVersion", features[version].dump()}});
     for (auto const& option : features["mountOptions"])
-        good_spec({{"/mounts", nlohmann::json::array(
+        good_spec({{"/linux/namespaces", R"([{"type": "mount"}, {"type": "user"}])"}, // for idmap
+                   {"/linux/uidMappings", R"([{"containerID": 0, "hostID": 1, "size": 1}])"},
+                   {"/linux/gidMappings", R"([{"containerID": 0, "hostID": 1, "size": 1}])"},
+                   {"/mounts", nlohmann::json::array(
                                    {{{"destination", "/m"}, {"type", "tmpfs"}, {"source", "s"}, {"options", {option}}}})
                                    .dump()}});
     auto const& seccomp = features["linux"]["seccomp"];
