@@ -7,9 +7,9 @@ set -euo pipefail
 build=(g++ cmake ninja-build pkg-config git nlohmann-json3-dev libseccomp-dev libcap-dev libexpected-dev musl-tools)
 # What the demonstration and the container tests put into a container.
 container=(busybox-static util-linux)
-tests=(libgtest-dev clang clang-format clang-tidy shellcheck binutils jq python3 python3-pytest man-db zsh fish
-    uidmap util-linux procps iproute2)
-# The conformance suite is a Go module.
+tests=(libgtest-dev clang clang-format clang-tidy shellcheck binutils jq python3 python3-pytest python3-jsonschema
+    libvalijson-dev man-db zsh fish uidmap util-linux procps iproute2)
+# The conformance suite and the specification are Go modules.
 validation=(golang-go)
 # The virtual machine, and what its systemd needs: its root is this machine's.
 vm=(qemu-system-x86 busybox-static kmod cpio xz-utils zstd iproute2 systemd dbus dbus-user-session libpam-systemd

@@ -3,6 +3,7 @@
 # Installs what the tests need, builds, and runs every test; the last line has the counts.
 # usage: sudo tests/run.sh [--full] [GROUP...]
 #   unit         the layers, without containers (dev build)
+#   schema       the JSON Schemas against the parser and the samples of the specification's authors (dev build)
 #   plans        what `oci-run plan` prints for the bundles in tests/plans
 #   lint         layers, format, warnings of both compilers, clang-tidy, the shipped binary, the man page
 #   containers   real containers, with the release build
@@ -16,7 +17,7 @@
 set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$repository"
-groups=(unit plans lint containers validation asan vm validation_vm systemd fields)
+groups=(unit schema plans lint containers validation asan vm validation_vm systemd fields)
 
 build() { # PRESET [TARGET...]
     local preset=$1
@@ -25,11 +26,11 @@ build() { # PRESET [TARGET...]
     cmake --build --preset "$preset" ${1:+--target "$@"}
 }
 
-unit_tests() { # BUILD FOLDER: runs every unit test program in it
+unit_tests() { # FOLDER: runs every unit test program in it
     local passed=0 failed=0 skipped=0 program report log
     report=$(mktemp)
     log=$(mktemp)
-    for program in "$1"/tests/*_tests; do
+    for program in "$1"/*_tests; do
         echo '{}' >"$report"
         "$program" --gtest_output="json:$report" >"$log" 2>&1 || grep -v '^\[ RUN\|^\[       OK' "$log" || true
         read -r tests failures < <(jq -r '"\(.tests // 0) \(.failures // 1)"' "$report")
@@ -51,7 +52,14 @@ unit_tests() { # BUILD FOLDER: runs every unit test program in it
 
 group_unit() {
     build dev
-    unit_tests build/dev
+    unit_tests build/dev/tests
+}
+group_schema() {
+    command -v go >/dev/null || tests/packages.sh validation
+    build dev schema_tests
+    local specification
+    specification=$(cd tests/schema && go mod download && go list -m -f '{{.Dir}}' github.com/opencontainers/runtime-spec)
+    OCI_RUNTIME_SPEC=$specification unit_tests build/dev/tests/schema
 }
 group_plans() {
     build dev oci-run
@@ -100,7 +108,7 @@ group_systemd() {
 group_fields() { tests/field_table.py "$OCI_RUN_FIELD_LINES"; }
 group_asan_unit() {
     build asan
-    ASAN_OPTIONS=detect_leaks=0 unit_tests build/asan
+    ASAN_OPTIONS=detect_leaks=0 unit_tests build/asan/tests
 }
 
 if [[ ${1:-} == --group ]]; then
@@ -112,7 +120,7 @@ wanted=()
 for word in "$@"; do
     case $word in
     --full) groups+=(asan_unit) ;;
-    -*) sed -n 's/^# \{0,1\}//; 3,16p' "${BASH_SOURCE[0]}" && exit 1 ;;
+    -*) sed -n 's/^# \{0,1\}//; 3,18p' "${BASH_SOURCE[0]}" && exit 1 ;;
     *)
         declare -F "group_$word" >/dev/null || { echo "tests/run.sh: no group named '$word'" >&2 && exit 1; }
         wanted+=("$word")
