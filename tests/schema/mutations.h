@@ -95,6 +95,7 @@ inline std::vector<std::string> texts() {
             "io.weight",
             "a/b.c",
             "c1:cri:x",
+            "bind",
             "ääääääääääääääääääääääääääääääääääää"};
 }
 
@@ -210,8 +211,15 @@ inline void each_mistake(json const& good, json const& schema,
                 visit(changed, place.to_string() + " named " + json(name).dump());
             }
         }
+        auto const here = schema_at(schema, good, place);
+        if (old.is_array() && here.contains("items"))
+            for (auto const& value : values_near(resolved(here["items"], schema))) {
+                changed = good;
+                changed[place].push_back(value);
+                visit(changed, place.to_string() + " with " + value.dump());
+            }
         auto values = values_of_all_types();
-        auto const near = values_near(schema_at(schema, good, place));
+        auto const near = values_near(here);
         values.insert(values.end(), near.begin(), near.end());
         if (old.is_string())
             for (auto const& text : texts())
