@@ -88,7 +88,7 @@ protected:
 };
 
 TEST_F(Agreement, OfParserAndSchema) {
-    for (auto const* const file : {"every_field.json", "not_supported.json"})
+    for (auto const* const file : {"every_field.json", "other_choices.json", "not_supported.json"})
         each_mistake(read_json(repository() / "tests/schema" / file), schema_.text,
                      [&](json const& document, std::string const& mistake) { check(document, mistake); });
     auto const bases = base_configurations();

@@ -96,7 +96,7 @@ inline std::vector<std::string> texts() {
             "a/b.c",
             "c1:cri:x",
             "bind",
-            "ääääääääääääääääääääääääääääääääääää"};
+            "ääääääääääääääääääääääääääääääääääää" /* 36 characters, 72 bytes */};
 }
 
 inline std::vector<json> numbers() {
@@ -212,6 +212,12 @@ inline void each_mistake(json const& good, json const& schema,
             }
         }
         auto const here = schema_at(schema, good, place);
+        if (here.contains("maxItems")) {
+            changed = good;
+            auto const most = here["maxItems"].get<std::size_t>();
+            changed[place].insert(changed[place].end(), most + 1 - old.size(), old.empty() ? json("text") : old[0]);
+            visit(changed, place.to_string() + " too long");
+        }
         if (old.is_array() && here.contains("items"))
             for (auto const& value : values_near(resolved(here["items"], schema))) {
                 changed = good;
