@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "base/text.h"
 #include "schema.h"
 
 namespace oci::schema {
@@ -28,88 +29,30 @@ private:
 };
 
 inline std::vector<std::string> texts() {
-    return {"",
-            "x",
-            "/",
-            "//",
-            "/./",
-            "/absolute",
-            "relative/path",
-            "..",
-            "a/..",
-            "/a/../..",
-            "/proc/x",
-            "/proc/cpuinfo",
-            "a/../b",
-            "/a/b/..",
-            ".",
-            "./a",
-            "1.3.0",
-            "1.0.0-rc.1",
-            "1.0.0-01",
-            "1.0.0+build.1",
-            "1.0",
-            "2.0.0",
-            "01.0.0",
-            "1.0.0-",
-            "1.2.3+",
-            "0.2.0-rc.1.x-y+5",
-            "0",
-            "0-3,7",
-            "3-1",
-            "0-",
-            "0,,1",
-            "-1",
-            "99999999999",
-            "two\nlines",
-            std::string("n\0l", 3),
-            std::string(64, 'a'),
-            std::string(65, 'a'),
-            "eth0",
-            "eth%d",
-            "%d%d",
-            "a%",
-            "a b",
-            "lo",
-            "fifteen-letters",
-            "sixteen--letters",
-            "NAME=value",
-            "=value",
-            "NAME",
-            "idmap=0:0:1",
-            "64KB",
-            "2MB",
-            "0GB",
-            "2M",
-            "MB",
-            "rwm",
-            "rx",
-            "MB:0=1",
-            "L3:0=1",
-            "org.example",
-            "net.ipv4.ip_forward",
-            "kernel.hostname",
-            "kernel.sem",
-            "cgroup.procs",
-            "memory.high",
-            "io.weight",
-            "a/b.c",
-            "c1:cri:x",
-            "bind",
-            "ääääääääääääääääääääääääääääääääääää" /* 36 characters, 72 bytes */};
+    std::vector<std::string> texts;
+    for (auto const text :
+         split("x / // /./ /absolute relative/path .. a/.. /a/../.. /proc/x /proc/cpuinfo a/../b /a/b/.. . ./a 1.3.0 "
+               "1.0.0-rc.1 1.0.0-01 1.0.0+build.1 1.0 2.0.0 01.0.0 1.0.0- 1.2.3+ 0.2.0-rc.1.x-y+5 0 0-3,7 3-1 0- 0,,1 "
+               "-1 99999999999 eth0 eth%d %d%d a% lo fifteen-letters sixteen--letters NAME=value =value NAME "
+               "idmap=0:0:1 64KB 2MB 0GB 2M MB rwm rx MB:0=1 L3:0=1 org.example net.ipv4.ip_forward kernel.hostname "
+               "kernel.sem cgroup.procs memory.high io.weight a/b.c c1:cri:x bind",
+               ' '))
+        texts.emplace_back(text);
+    for (auto const* const text : {"", "a b", "two\nlines"})
+        texts.emplace_back(text);
+    texts.emplace_back("n\0l", 3);
+    texts.emplace_back(64, 'a');
+    texts.emplace_back(65, 'a');
+    texts.emplace_back("ääääääääääääääääääääääääääääääääääää"); // 36 characters, 72 bytes
+    return texts;
 }
 
 inline std::vector<json> numbers() {
     constexpr auto least = std::numeric_limits<std::int64_t>::min();
     constexpr auto greatest = std::numeric_limits<std::int64_t>::max();
-    std::vector<json> values = {0.5,
-                                1.5,
-                                -9.3e18,
-                                1e300,
-                                least,
-                                greatest,
-                                std::uint64_t{greatest} + 1,
-                                std::numeric_limits<std::uint64_t>::max()};
+    std::vector<json> values = {0.5, 1.5, -9.3e18, 1e300, least, greatest};
+    values.emplace_back(std::uint64_t{greatest} + 1);
+    values.emplace_back(std::numeric_limits<std::uint64_t>::max());
     for (std::int64_t const edge : {0LL, 5LL, 10LL, 100LL, 1000LL, 65535LL, 2147483647LL, 4294967295LL, -20LL, -1000LL})
         for (std::int64_t const near : {-1, 0, 1})
             values.emplace_back(edge + near);
@@ -191,50 +134,55 @@ inline std::vector<json> values_near(json const& schema) {
     return values;
 }
 
+/// Values that are tried at a place.
+inline std::vector<json> values_for(json const& old, json const& schema) {
+    auto values = values_of_all_types();
+    auto const near = values_near(schema);
+    values.insert(values.end(), near.begin(), near.end());
+    if (old.is_string())
+        for (auto const& text : texts())
+            values.emplace_back(text);
+    return values;
+}
+
 /// Every single mistake of these kinds in `good`, with its description.
 inline void each_mistake(json const& good, json const& schema,
                          std::function<void(json const&, std::string const&)> const& visit) {
+    auto const changed = [&](json::json_pointer const& place, auto change, std::string const& what) {
+        auto document = good;
+        change(document);
+        visit(document, place.to_string() + what);
+    };
     for (auto const& place : places_of(good)) {
         auto const& old = good[place];
-        auto changed = good;
-        remove(changed, place);
-        visit(changed, place.to_string() + " deleted");
-        if (auto const& parent = good[place.parent_pointer()]; parent.is_array()) {
-            changed = good;
-            changed[place.parent_pointer()].push_back(old);
-            visit(changed, place.to_string() + " doubled");
-        } else if (!schema_at(schema, good, place.parent_pointer()).contains("properties")) {
-            for (auto const& name : texts()) { // of a map
-                changed = good;
-                remove(changed, place);
-                changed[place.parent_pointer()][name] = old;
-                visit(changed, place.to_string() + " named " + json(name).dump());
-            }
-        }
+        auto const parent = place.parent_pointer();
         auto const here = schema_at(schema, good, place);
-        if (here.contains("maxItems")) {
-            changed = good;
-            auto const most = here["maxItems"].get<std::size_t>();
-            changed[place].insert(changed[place].end(), most + 1 - old.size(), old.empty() ? json("text") : old[0]);
-            visit(changed, place.to_string() + " too long");
-        }
-        if (old.is_array() && here.contains("items"))
-            for (auto const& value : values_near(resolved(here["items"], schema))) {
-                changed = good;
-                changed[place].push_back(value);
-                visit(changed, place.to_string() + " with " + value.dump());
-            }
-        auto values = values_of_all_types();
-        auto const near = values_near(here);
-        values.insert(values.end(), near.begin(), near.end());
-        if (old.is_string())
-            for (auto const& text : texts())
-                values.emplace_back(text);
-        for (auto const& value : values) {
-            changed = good;
-            changed[place] = value;
-            visit(changed, place.to_string() + " = " + value.dump());
-        }
+        bool const of_map = good[parent].is_object() && !schema_at(schema, good, parent).contains("properties");
+        changed(
+            place, [&](json& document) { remove(document, place); }, " deleted");
+        for (auto const& value : values_for(old, here))
+            changed(
+                place, [&](json& document) { document[place] = value; }, " = " + value.dump());
+        for (auto const& name : of_map ? texts() : std::vector<std::string>())
+            changed(
+                place,
+                [&](json& document) {
+                    remove(document, place);
+                    document[parent][name] = old;
+                },
+                " named " + json(name).dump());
+        if (good[parent].is_array())
+            changed(
+                place, [&](json& document) { document[parent].push_back(old); }, " doubled");
+        if (!old.is_array())
+            continue;
+        for (auto const& value : values_near(resolved(here.value("items", json::object()), schema)))
+            changed(
+                place, [&](json& document) { document[place].push_back(value); }, " with " + value.dump());
+        auto const most = here.value("maxItems", std::size_t{0});
+        json const too_many(most + 1, old.empty() ? json("text") : old[0]);
+        changed(
+            place, [&](json& document) { document[place] = too_many; }, " = " + std::to_string(most + 1) + " times");
     }
 }
 

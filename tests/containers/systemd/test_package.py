@@ -9,7 +9,8 @@ import subprocess
 import harness
 
 INSTALLED = ["bin/oci-run", "share/man/man8/oci-run.8", "share/bash-completion/completions/oci-run",
-             "share/zsh/site-functions/_oci-run", "share/fish/vendor_completions.d/oci-run.fish"]
+             "share/zsh/site-functions/_oci-run", "share/fish/vendor_completions.d/oci-run.fish",
+             "share/oci-run/schema/config.schema.json"]
 
 
 def run(*command):
