@@ -23,7 +23,6 @@ constexpr char const* needs_cleaning = "a schema cannot resolve . and .. in a pa
 
 constexpr Difference differences[] = {
     {"has no equivalent on cgroup v2$", on_this_system},
-    {"^/linux/intelRdt: is not supported by this version$", on_this_system},
     {"a known seccomp architecture, is \"SCMP_ARCH_(LOONGARCH64|M68K|SH|SHEB)\"$", on_this_system},
     {"^/linux/namespaces: a mount namespace is required with a user namespace$", other_members},
     {"needs a mount namespace$", other_members},

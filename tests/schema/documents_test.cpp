@@ -63,7 +63,10 @@ state::Record record() {
             .cgroup_driver = "cgroupfs",
             .cgroup_path = "/a/..b/c1",
             .cgroup_created = "/",
-            .systemd_unit = ""};
+            .systemd_unit = "",
+            .resctrl_group = "/c1",
+            .resctrl_monitoring_group = "/c1/mon_groups/c1",
+            .resctrl_created = true};
 }
 
 state::State state() {
