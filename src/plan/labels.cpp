@@ -19,6 +19,10 @@ std::string_view context_type(spec::Spec const& spec) {
     return found == spec.annotations.end() || found->second.empty() ? context_types.front() : found->second;
 }
 
+bool is_context(std::string_view parameter) {
+    return std::ranges::find(context_types, parameter.substr(0, parameter.find('='))) != context_types.end();
+}
+
 std::vector<steps::SetLabel> labels_of(spec::Process const& process, bool with_keyring) {
     std::vector<steps::SetLabel> labels;
     auto const add = [&](steps::Label label, std::string const& value) {
@@ -67,14 +71,19 @@ void append_labels(spec::Process const& process, bool with_keyring, steps::Plan&
             plan.push_back({steps::Actor::finisher, label});
 }
 
+std::string without_context_quotes(std::string parameter) {
+    if (is_context(parameter))
+        std::erase(parameter, '"');
+    return parameter;
+}
+
 void add_mount_label(spec::Spec const& spec, steps::MountFilesystem& mount) {
     // These have labels of their own kind for each file.
     static constexpr std::array<std::string_view, 3> unlabelled{"proc", "sysfs", "mqueue"};
     if (spec.linux.mount_label.empty() || std::ranges::find(unlabelled, mount.type) != unlabelled.end())
         return;
-    for (auto const& parameter : mount.parameters)
-        if (std::ranges::find(context_types, parameter.substr(0, parameter.find('='))) != context_types.end())
-            return;
+    if (std::ranges::any_of(mount.parameters, is_context))
+        return;
     mount.parameters.push_back(concat(context_type(spec), "=", spec.linux.mount_label));
 }
 

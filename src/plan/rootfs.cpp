@@ -40,7 +40,7 @@ std::size_t add_source(Rootfs& rootfs, std::string path, bool recursive, std::st
 /// commas.
 void append_parameters(std::string const& option, std::vector<std::string>& parameters) {
     if (option.find_first_of("\"\\") != std::string::npos) {
-        parameters.push_back(option);
+        parameters.push_back(without_context_quotes(option));
         return;
     }
     for (auto const part : split(option, ','))

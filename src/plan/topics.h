@@ -59,6 +59,9 @@ Result<void> check_labels(spec::Spec const& spec, spec::Process const* process, 
 void append_label_files(spec::Process const& process, bool with_keyring, steps::Plan& plan);
 /// Labels of the program to come. After hooks, which would get them too.
 void append_labels(spec::Process const& process, bool with_keyring, steps::Plan& plan);
+/// context="LABEL" as fsconfig(2) wants it; only in mount(2) SELinux takes the quotes away, which keep a label's
+/// commas.
+std::string without_context_quotes(std::string parameter);
 /// Adds mountLabel as the option that run.oci.mount_context_type names ("context"), unless the mount has one itself.
 void add_mount_label(spec::Spec const& spec, steps::MountFilesystem& mount);
 

@@ -81,6 +81,18 @@ TEST(Labels, MountLabelOfNewFileSystemsOnly) {
     EXPECT_GT(labelled_mounts, 0U);
 }
 
+TEST(Labels, OptionsOfAMountKeepTheirLabelWithoutQuotes) {
+    auto spec = labelled();
+    spec.mounts[3].data = {"size=1m,mode=700", "context=\"u:object_r:own:s0:c1,c2\"", "other=\"a,b\""};
+    auto const plan = make_create_plan(spec, host_with_both(), request()).value();
+    auto const mounts = all_of<steps::MountFilesystem>(plan);
+    auto const found =
+        std::ranges::find(mounts, "/tmpfs", [](auto const& entry) { return entry.second.target.destination; });
+    ASSERT_NE(found, mounts.end());
+    EXPECT_EQ(found->second.parameters,
+              (std::vector<std::string>{"size=1m", "mode=700", "context=u:object_r:own:s0:c1,c2", "other=\"a,b\""}));
+}
+
 TEST(Labels, WhatTheMachineLacksIsRefusedByField) {
     auto spec = labelled();
     auto host = host_with_both();
