@@ -7,17 +7,18 @@
 #   plans        what `oci-run plan` prints for the bundles in tests/plans
 #   lint         layers, format, warnings of both compilers, clang-tidy, the shipped binary, the man page
 #   containers   real containers, with the release build
-#   validation   the conformance suite of the specification's authors
+#   validation   the conformance suite of the specification's authors, and our programs for cgroup v2
 #   asan         the same with AddressSanitizer and UndefinedBehaviorSanitizer
-#   vm           containers with limits, and from scratch, in a virtual machine with every controller
-#   validation_vm  the conformance suite in the virtual machine
+#   vm           containers with limits, from scratch, and with AppArmor, in a virtual machine with every controller
+#   validation_vm  the conformance suite and our programs in the virtual machine
+#   selinux      labels, and the program of the suite for them, in a virtual machine that enforces an SELinux policy
 #   systemd      the systemd driver and rootless containers, in a virtual machine with systemd
 #   fields       the table of config.json's fields, out of what the groups before it have shown: not alone
 # --full: the unit tests, too, with sanitizers. Without GROUP: all of them.
 set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$repository"
-groups=(unit schema plans lint containers validation asan vm validation_vm systemd fields)
+groups=(unit schema plans lint containers validation asan vm validation_vm selinux systemd fields)
 
 build() { # PRESET [TARGET...]
     local preset=$1
@@ -83,6 +84,13 @@ group_validation_vm() {
     oci-validation/run.sh --build
     OCI_RUN=$repository/build/release/oci-run tests/vm/run.sh tests/vm/nothing_left.sh oci-validation/run.sh
 }
+group_selinux() {
+    build release
+    oci-validation/run.sh --build
+    OCI_RUN=$repository/build/release/oci-run tests/vm/run.sh --security selinux \
+        tests/vm/nothing_left.sh tests/containers/run.sh --quiet --fields --capture=no selinux "&&" \
+        tests/vm/nothing_left.sh oci-validation/run.sh linux_mount_label
+}
 group_asan() {
     build asan oci-run
     OCI_RUN=build/asan/oci-run tests/containers/run.sh --quiet
@@ -93,10 +101,11 @@ group_vm() {
     OCI_RUN=$repository/build/release/oci-run tests/vm/run.sh tests/vm/nothing_left.sh \
         tests/containers/run.sh --quiet --fields --capture=no limits from_scratch rootless/test_delegation.py \
         rootless/test_slirp4netns.py \
-        test_cgroup_resources.py test_cgroup_trees.py test_pause.py \
+        test_cgroup_resources.py test_cgroup_trees.py test_pause.py test_labels.py \
         test_lifecycle.py::test_kill_still_reaches_processes_whose_init_is_dead \
         test_lifecycle.py::test_delete_ends_what_the_program_left_behind \
-        --deselect test_cgroup_resources.py::test_update_names_the_option_of_a_controller_that_is_missing
+        --deselect test_cgroup_resources.py::test_update_names_the_option_of_a_controller_that_is_missing \
+        --deselect test_labels.py::test_apparmor_profile_without_apparmor
 }
 group_systemd() {
     build release
@@ -120,7 +129,7 @@ wanted=()
 for word in "$@"; do
     case $word in
     --full) groups+=(asan_unit) ;;
-    -*) sed -n 's/^# \{0,1\}//; 3,16p' "${BASH_SOURCE[0]}" && exit 1 ;;
+    -*) sed -n 's/^# \{0,1\}//; 3,17p' "${BASH_SOURCE[0]}" && exit 1 ;;
     *)
         declare -F "group_$word" >/dev/null || { echo "tests/run.sh: no group named '$word'" >&2 && exit 1; }
         wanted+=("$word")
@@ -146,8 +155,9 @@ for group in "${wanted[@]}"; do
     # A process of its own, so that every error in it ends it.
     "${BASH_SOURCE[0]}" --group "$group" 2>&1 | tee "$log" || status=$?
     grep '^field ' "$log" >>"$OCI_RUN_FIELD_LINES" || true
-    # Its own counts are its last line of that form; without them it broke off, which is one failure.
-    counts=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$log" | tail -n 1 || true)
+    # Its own counts are its lines of that form; without them it broke off, which is one failure.
+    counts=$(awk '/^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ { found = 1; passed += $1; failed += $3; skipped += $5 }
+        END { if (found) printf "%d passed, %d failed, %d skipped", passed, failed, skipped }' "$log")
     if [[ $counts =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
         passed=$((passed + BASH_REMATCH[1]))
         failed=$((failed + BASH_REMATCH[2]))

@@ -45,7 +45,8 @@ def pytest_terminal_summary(terminalreporter):
     for report in terminalreporter.stats.get("failed", []) + terminalreporter.stats.get("error", []):
         again = f"tests/containers/run.sh{mode} '{report.nodeid}'"
         if "OCI_RUN_VM" in os.environ:
-            again = f'tests/vm/run.sh{mode} "{again}"'
+            security = " --security selinux" if harness.selinux_is_on() else ""
+            again = f'tests/vm/run.sh{mode}{security} "{again}"'
         terminalreporter.write_line(f"to run it alone: sudo OCI_RUN={harness.PROGRAM} {again}")
     for report in terminalreporter.stats.get("skipped", []):
         terminalreporter.write_line(f"skipped: {report.nodeid}: {report.longrepr[2]}")

@@ -59,6 +59,10 @@ def become_subreaper():
     assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
 
 
+def selinux_is_on():
+    return os.path.exists("/sys/fs/selinux/enforce")
+
+
 def namespace(kind, pid="self"):
     return os.readlink(f"/proc/{pid}/ns/{NAMESPACE_LINKS[kind]}")
 

@@ -3,6 +3,7 @@
 //   probe syscall NUMBER [ARGUMENT]...   makes the call, again when SIGUSR1 interrupts it; prints its result and errno
 //   probe wait-signal                    prints "ready", waits for any signal, prints its number
 //   probe keyring                        prints the serial number of the session keyring
+//   probe keyring-label                  prints its security label
 //   probe descriptors                    prints the numbers of all open descriptors
 //   probe signals                        prints which signals are blocked or ignored when a program starts
 #include <errno.h>
@@ -77,6 +78,11 @@ int main(int count, char** words) {
         return signals();
     if (strcmp(command, "keyring") == 0)
         return printf("%ld\n", syscall(SYS_keyctl, 0 /* KEYCTL_GET_KEYRING_ID */, -3 /* session */, 0)) < 0;
+    if (strcmp(command, "keyring-label") == 0) {
+        char label[256] = "";
+        long const length = syscall(SYS_keyctl, 17 /* KEYCTL_GET_SECURITY */, -3, label, sizeof(label) - 1);
+        return length < 0 || puts(label) < 0;
+    }
     fprintf(stderr, "probe: what is '%s'?\n", command);
     return 1;
 }

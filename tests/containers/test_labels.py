@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Labels of the Linux security modules: process.apparmorProfile, process.selinuxLabel, linux.mountLabel."""
+"""Labels of the Linux security modules: process.apparmorProfile, process.selinuxLabel, linux.mountLabel. With SELinux:
+selinux/."""
 
-import os
 import pathlib
 import subprocess
 
 import pytest
+
+from harness import selinux_is_on
 
 SECURITYFS = pathlib.Path("/sys/kernel/security")
 PROFILE = """profile oci-run-test flags=(attach_disconnected, mediate_deleted) {
@@ -19,10 +21,6 @@ PROFILE = """profile oci-run-test flags=(attach_disconnected, mediate_deleted) {
 def apparmor_is_on():
     parameter = pathlib.Path("/sys/module/apparmor/parameters/enabled")
     return parameter.exists() and parameter.read_text().startswith("Y")
-
-
-def selinux_is_on():
-    return os.path.exists("/sys/fs/selinux/enforce")
 
 
 @pytest.fixture

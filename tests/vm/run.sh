@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Runs a command in a virtual machine that has every cgroup v2 controller, and ends with its exit code. The machine's root
 # is this one, with the checkout; what the command writes is gone afterwards.
-# usage: sudo tests/vm/run.sh [--systemd] COMMAND
-#   --systemd   systemd is PID 1; else a script
+# usage: sudo tests/vm/run.sh [--systemd] [--security MODULE] COMMAND
+#   --systemd          systemd is PID 1; else a script
+#   --security MODULE  the Linux security module: apparmor (default) or selinux, then with the policy in policy.cil
 # OCI_RUN_VM_CACHE   where the kernel is kept (default /var/cache/oci-run-vm)
 # OCI_RUN_VM_KERNEL  the Debian package with the kernel (default: what linux-image-amd64 depends on)
 # OCI_RUN_VM_LIMIT   seconds for the whole (default 1200)
@@ -16,11 +17,16 @@ boot_limit=180
 variables=(CI OCI_RUN)
 
 init=script
-if [[ ${1:-} == --systemd ]]; then
-    init=systemd
-    shift
-fi
-if [[ $# -eq 0 || $1 == -* ]]; then
+security=apparmor
+while [[ ${1:-} == --* ]]; do
+    case $1 in
+    --systemd) init=systemd ;;
+    --security) security=${2:-} && shift ;;
+    *) break ;;
+    esac
+    shift $(($# > 0))
+done
+if [[ $# -eq 0 || $1 == -* || ! $security =~ ^(apparmor|selinux)$ ]]; then
     sed -n 's/^# \{0,1\}//; 3,11p' "${BASH_SOURCE[0]}" >&2
     exit 1
 fi
@@ -50,7 +56,7 @@ if [[ $init == systemd ]]; then
     cp "$here/systemd.sh" "$work/tree/request/prepare"
     echo /lib/systemd/systemd >"$work/tree/request/init"
 else
-    cp "$here/script_init.sh" "$work/tree/request/"
+    cp "$here/script_init.sh" "$here/policy.cil" "$work/tree/request/"
     : >"$work/tree/request/prepare"
     echo /run/oci-run-vm/script_init.sh >"$work/tree/request/init"
 fi
@@ -59,11 +65,13 @@ fi
 truncate -s 256M "$work/disk" # for io limits
 
 console=$work/console
+# no_timer_check: on a busy host the kernel takes the emulated timer for broken.
 timeout --kill-after 5 "${OCI_RUN_VM_LIMIT:-1200}" qemu-system-x86_64 \
     -M q35 -accel "${OCI_RUN_VM_ACCELERATOR:-tcg,thread=multi}" -cpu max -m 3072 -smp 2 -nographic -no-reboot -nodefaults \
     -kernel "$machine/vmlinux" -initrd "$work/initramfs.gz" \
-    -append "console=ttyS0 quiet loglevel=3 panic=-1 systemd.unified_cgroup_hierarchy=1 systemd.unit=oci-run-tests.target \
-systemd.show_status=0 systemd.log_level=warning systemd.firstboot=no apparmor=1 audit=0" \
+    -append "console=ttyS0 quiet no_timer_check loglevel=3 panic=-1 security=$security audit=0 \
+systemd.unified_cgroup_hierarchy=1 systemd.unit=oci-run-tests.target systemd.show_status=0 systemd.log_level=warning \
+systemd.firstboot=no" \
     -serial "file:$console" -serial stdio \
     -fsdev local,id=host,path=/,security_model=none,multidevs=remap,readonly=on \
     -device virtio-9p-pci,fsdev=host,mount_tag=host \

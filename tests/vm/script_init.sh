@@ -16,6 +16,13 @@ mount -t mqueue mqueue /dev/mqueue
 chmod 666 /dev/net/tun # as udev does
 ip link set lo up
 hostname oci-run-vm
+if [[ -d /sys/fs/selinux ]]; then
+    mount -t selinuxfs selinuxfs /sys/fs/selinux
+    policy=/run/oci-run-vm/policy
+    secilc --output=$policy --filecontext=/dev/null $policy.cil
+    cat $policy >/sys/fs/selinux/load
+    echo 1 >/sys/fs/selinux/enforce
+fi
 # While bash waits it reaps orphans, too.
 /run/oci-run-vm/command.sh
 # The command ends the machine; what comes here broke.
