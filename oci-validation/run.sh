@@ -1,9 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Runs the conformance suite of the specification's authors (github.com/opencontainers/runtime-tools) against oci-run and
-# compares the results with expected.md.
-# usage: sudo [OCI_RUN=PROGRAM] oci-validation/run.sh [--build]
+# compares the results with expected.md; with it our own programs for cgroup v2, which the suite has none for.
+# usage: sudo [OCI_RUN=PROGRAM] oci-validation/run.sh --build
+#        sudo [OCI_RUN=PROGRAM] oci-validation/run.sh [PROGRAM]...
 #   --build   only builds the suite, into build/oci-validation: the virtual machine has no network
+#   PROGRAM   only these, as "pidfile" or "cgroup_v2/*"
 # OCI_RUN: the program, build/release/oci-run without it.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -26,4 +28,4 @@ build() {
 [[ -n ${OCI_RUN_VM:-} ]] || build
 [[ ${1:-} != --build ]] || exit 0
 export OCI_RUN=${OCI_RUN:-$repository/build/release/oci-run}
-exec "$repository/tests/containers/run.sh" --command /usr/bin/python3 "$here/suite.py" "$suite"
+exec "$repository/tests/containers/run.sh" --command /usr/bin/python3 "$here/suite.py" "$suite" "$@"
