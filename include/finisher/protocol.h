@@ -75,9 +75,10 @@ enum class RecordKind : std::uint32_t {
     /// -- hands the turn to the runtime (message `turn`) and waits for it to come back; EOF ends the process.
     /// A text that comes back is kept as the state for hooks; descriptors (SCM_RIGHTS) for set_label.
     turn = 1,
-    /// count, { CLONE_NEW* type, descriptor }...: setns(2) each in order, or, with the type 0, chroot(2) to the folder;
-    /// then a child made with CLONE_PARENT goes on (only a child is in a pid namespace that was joined), this process
-    /// sends message `process` and exits with 0.
+    /// count, { CLONE_NEW* type, descriptor }..., terminal: setns(2) each in order, or, with the type 0, chroot(2) to the
+    /// folder; then a child made with CLONE_PARENT goes on (only a child is in a pid namespace that was joined), this
+    /// process sends message `process` and exits with 0. With `terminal` the child makes standard input its controlling
+    /// terminal.
     join_namespaces = 2,
     /// name: KEYCTL_JOIN_SESSION_KEYRING; failures EDQUOT, ENOSYS, EPERM and EACCES only warn.
     join_keyring = 3,
@@ -91,9 +92,8 @@ enum class RecordKind : std::uint32_t {
     /// path: chdir(2), then getcwd(2) must give a path inside the root. After EACCES it is tried again by
     /// `find_program`.
     change_directory = 7,
-    /// -- completes the environment (HOME), searches the name (first argument of `execute`) in its PATH, checks that it
-    /// can
-    /// be executed; remembers the path.
+    /// -- completes the environment (HOME, LISTEN_PID), searches the name (first argument of `execute`) in its PATH,
+    /// checks that it can be executed; remembers the path.
     find_program = 8,
     /// -- accepts at the gate until a `start` message comes; answers go there from now on instead of the wire.
     wait_for_start = 9,
@@ -108,7 +108,7 @@ enum class RecordKind : std::uint32_t {
     /// listener
     /// is sent (message `listener`).
     load_seccomp = 13,
-    /// argument count, argument..., variable count, variable...
+    /// argument count, argument..., variable count, variable..., whether LISTEN_PID is added: the own number
     execute = 14,
     /// domain: personality(2)
     set_personality = 15,

@@ -43,6 +43,7 @@ struct Context {
     kernel::Fd wire;                           ///< to the other side
     kernel::Fd finisher;                       ///< the sealed program
     kernel::Fd request;                        ///< its sealed request
+    std::string pid_file;                      ///< as it was written; "": not yet
     kernel::Fd init_pidfd;                     ///< of the process that was started (exec: of the executed one)
     /// The child's files below /proc belong to the caller: a user without privileges has to write some (id maps,
     /// oom_score_adj), and hooks look for its namespaces there. No stranger gains by it: that takes rights in the

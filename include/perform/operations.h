@@ -81,6 +81,7 @@ Result<void> apply(steps::Remount const& operation, Context& context);
 Result<void> apply(steps::CreateDevices const& operation, Context& context);
 Result<void> apply(steps::LinkDevices const& operation, Context& context);
 Result<void> apply(steps::SetUpConsole const& operation, Context& context);
+Result<void> apply(steps::SetUpExecTerminal const& operation, Context& context);
 // masks.cpp
 Result<void> apply(steps::MaskPaths const& operation, Context& context);
 Result<void> apply(steps::MakePathsReadonly const& operation, Context& context);

@@ -38,13 +38,21 @@ struct CreateRequest {
 Result<steps::Plan> make_create_plan(spec::Spec const& spec, HostFacts const& host, CreateRequest const& request);
 
 struct ExecRequest {
+    std::string id;
     spec::Process process;
     std::vector<std::uint64_t> namespaces; ///< CLONE_NEW* in which the container's init differs from the runtime
     bool enter_root = false;               ///< the container has no mount namespace of its own
+    std::string console_socket;            ///< as for CreateRequest, the next ones too
     std::string pid_file;
+    std::string pidfd_socket;
+    bool detach = false;
     unsigned preserved_descriptors = 0;
+    unsigned listen_fds = 0;
     bool in_cgroup = true;
     std::optional<steps::ResctrlGroup> resctrl_group = {}; ///< the container's
+    std::optional<std::string> sub_cgroup;       ///< see steps::StartExec
+    std::optional<std::uint32_t> terminal_owner; ///< the process's user outside, where the runtime may name one
+    bool with_keyring = true;                    ///< a session keyring instead of the caller's
 };
 /// The plan of `exec`.
 Result<steps::Plan> make_exec_plan(spec::Spec const& spec, HostFacts const& host, ExecRequest const& request);

@@ -49,6 +49,7 @@ struct State {
     std::uint32_t owner = 0;      ///< uid that created it
     bool has_process = true;      ///< config.json had "process"
     bool devices_updated = false; ///< `update` has replaced the device rules of config.json
+    bool has_keyring = true;      ///< not the session keyring of its creator; so it is for `exec`
     bool operator==(State const&) const = default;
 };
 

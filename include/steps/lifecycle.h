@@ -77,6 +77,8 @@ struct SendPidfd {
 /// exec: a process in the container's cgroup that becomes the finisher at once.
 struct StartExec {
     bool into_cgroup = true;
+    /// --cgroup: "a/b" below the container's, "." for that one; it must be there, and no other is taken instead.
+    std::optional<std::string> sub_cgroup = {};
     bool operator==(StartExec const&) const = default;
 };
 

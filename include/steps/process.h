@@ -33,6 +33,7 @@ struct RaiseResourceLimits {
 struct JoinContainer {
     std::vector<std::uint64_t> namespaces; ///< CLONE_NEW*, in the order they are entered
     bool enter_root = false;               ///< and its root directory: where the mount namespace does not lead to it
+    bool terminal = false;                 ///< the standard streams are its controlling terminal to be
     bool operator==(JoinContainer const&) const = default;
 };
 
@@ -160,6 +161,7 @@ struct SetMemoryPolicy {
 struct Execute {
     std::vector<std::string> arguments;
     std::vector<std::string> environment; ///< HOME is added from the container's /etc/passwd where it is missing
+    bool listens = false; ///< LISTEN_PID is added: the process's own number, as it sees it (sd_listen_fds(3))
     bool operator==(Execute const&) const = default;
 };
 

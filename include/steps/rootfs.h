@@ -158,6 +158,14 @@ struct SetUpConsole {
     bool operator==(SetUpConsole const&) const = default;
 };
 
+/// exec: a pseudoterminal out of the devpts that the container's init sees becomes the standard streams; the master goes
+/// to the console socket.
+struct SetUpExecTerminal {
+    std::optional<TerminalSize> size;
+    std::optional<std::uint32_t> owner; ///< user of the process, as the runtime sees him; unset: whoever makes it
+    bool operator==(SetUpExecTerminal const&) const = default;
+};
+
 struct CreateWorkingDirectory {
     std::string path;
     bool operator==(CreateWorkingDirectory const&) const = default;

@@ -27,7 +27,7 @@ using Operation = std::variant<
     WriteIdMaps, MoveNetworkDevices, SetOomScore, RaiseResourceLimits, JoinMountNamespace, LeaveMountNamespace,
     ReturnToMountNamespace, StageMounts, IsolateMounts, OpenProcfs, OpenMountSources, BecomeMappedUser,
     UnshareCgroupNamespace, AttachRootfs, MountFilesystem, BindMount, MountCgroup, Remount, CreateDevices, LinkDevices,
-    SetUpConsole, RunHooks, CreateWorkingDirectory, PivotRoot, SetRootPropagation, FinishReadonlyMounts,
+    SetUpConsole, SetUpExecTerminal, RunHooks, CreateWorkingDirectory, PivotRoot, SetRootPropagation, FinishReadonlyMounts,
     MakeRootReadonly, BringLoopbackUp, SetHostname, SetDomainname, SetSysctls, MaskPaths, MakePathsReadonly,
     BecomeFinisher, JoinContainer, OpenLabelFiles, SetLabel, JoinSessionKeyring, SetUser, SetCapabilities,
     SetNoNewPrivileges, ChangeDirectory, FindProgram, SetUpResctrlGroup, JoinResctrlGroup, ChangeResctrlSchemata,

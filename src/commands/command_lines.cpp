@@ -54,6 +54,26 @@ constexpr auto run_options = [] {
     return all;
 }();
 
+constexpr std::array exec_options = std::to_array<Option>({
+    {"process", "p", Kind::text, "FILE", "the process to run, as JSON like process of config.json"},
+    {"detach", "d", Kind::flag, "", "do not wait for the program to end"},
+    {"tty", "t", Kind::flag, "", "give the program a terminal"},
+    {"console-socket", "", Kind::text, "PATH", "Unix socket that gets the terminal's master"},
+    {"pidfd-socket", "", Kind::text, "PATH", "Unix socket that gets a pidfd of the process"},
+    {"pid-file", "", Kind::text, "FILE", "write the process id here"},
+    {"user", "u", Kind::text, "UID[:GID]", "user and group, as numbers"},
+    {"additional-gids", "g", Kind::text, "GID", "one more group; may be given again"},
+    {"cwd", "", Kind::text, "DIR", "working directory"},
+    {"env", "e", Kind::text, "NAME=VALUE", "set a variable of the environment; may be given again"},
+    {"cap", "c", Kind::text, "NAME", "one more capability; may be given again"},
+    {"no-new-privs", "", Kind::flag, "", "the program cannot gain privileges; =false: it can"},
+    {"apparmor", "", Kind::text, "PROFILE", "AppArmor profile"},
+    {"process-label", "", Kind::text, "LABEL", "SELinux label"},
+    {"preserve-fds", "", Kind::number, "N", "give the program N more descriptors, from 3 on"},
+    {"cgroup", "", Kind::text, "PATH", "a cgroup below the container's"},
+    {"ignore-paused", "", Kind::flag, "", "in a paused container wait until it is resumed"},
+});
+
 constexpr std::array kill_options = std::to_array<Option>({
     {"all", "a", Kind::flag, "", "signal every process of the container; one that is stopped is no error"},
 });
@@ -116,8 +136,8 @@ constexpr std::array commands = std::to_array<CommandLine>({
     {"create", "ID", "Makes a container; its program waits for start", create_options, 1, 1, anywhere, true},
     {"start", "ID", "Starts the program of a container that was created", none, 1, 1, anywhere, true},
     {"run", "ID", "Makes a container, starts it and waits for its end", run_options, 1, 1, anywhere, true},
-    {"exec", "ID COMMAND [ARGUMENT...]", "Runs another program in a container", none, 2, any_number, before_arguments,
-     true, 255},
+    {"exec", "ID [COMMAND [ARGUMENT...]]", "Runs another program in a container", exec_options, 1, any_number,
+     before_arguments, true, 255},
     {"kill", "ID [SIGNAL]", "Sends a signal to a container (default: TERM)", kill_options, 1, 2, before_arguments,
      true},
     {"delete", "ID", "Removes a container that has stopped, and all that was made for it", delete_options, 1, 1,

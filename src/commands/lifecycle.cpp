@@ -13,7 +13,9 @@
 #include "kernel/file.h"
 #include "kernel/process.h"
 #include "kernel/sealed.h"
+#include "kernel/socket.h"
 #include "perform/destroy.h"
+#include "perform/foreground.h"
 #include "perform/gate.h"
 #include "perform/hooks.h"
 #include "perform/perform.h"
@@ -29,7 +31,13 @@ constexpr std::chrono::seconds reaping_limit{1};
 constexpr std::chrono::seconds start_limit{120};
 constexpr unsigned first_passed_descriptor = STDERR_FILENO + 1;
 
-/// Socket activation (sd_listen_fds(3)): descriptors meant for this very process.
+} // namespace
+
+Result<std::string> path_option(ParsedOptions const& options, std::string_view name) {
+    auto const path = options.text(name);
+    return path.empty() ? path : absolute_path(TRY(kernel::getcwd()), path);
+}
+
 unsigned listen_descriptors() {
     auto const number = [](char const* name) {
         char const* value = std::getenv(name);
@@ -38,23 +46,39 @@ unsigned listen_descriptors() {
     return number("LISTEN_PID") == static_cast<unsigned>(::getpid()) ? number("LISTEN_FDS") : 0;
 }
 
-/// Counted before we opened any: one of ours must not end up in the container.
 Result<void> check_passed_descriptors(unsigned count, unsigned inherited) {
     if (count > inherited)
         return fail("unable to stat preserved-fd ", inherited, " (of ", count, "): --preserve-fds, LISTEN_FDS");
     return {};
 }
 
-Result<void> check_terminal(spec::Spec const& spec, plan::CreateRequest const& request) {
-    bool const terminal = spec.process && spec.process->terminal;
-    if (terminal && request.detach && request.console_socket.empty())
+Result<void> check_terminal(bool terminal, bool detach, std::string const& console_socket) {
+    if (terminal && detach && console_socket.empty())
         return fail("/process/terminal: cannot allocate tty if oci-run will detach without setting console socket "
                     "(--console-socket)");
-    if (!terminal && !request.console_socket.empty())
+    if (!terminal && !console_socket.empty())
         return fail("--console-socket: cannot use console socket if oci-run will not detach or allocate tty "
                     "(/process/terminal is not true)");
     return {};
 }
+
+Result<int> wait_in_foreground(perform::Context& context) {
+    kernel::Fd master;
+    if (context.terminal) {
+        // It was sent when the console was set up, so it is there.
+        constexpr std::chrono::seconds limit{10};
+        master = TRY(in_context(kernel::receive_descriptor(context.terminal.get(), kernel::Deadline::after(limit)),
+                                "receive the terminal"));
+    }
+    return perform::wait_in_foreground({context.state.pid, context.init_pidfd.get(), master.get()});
+}
+
+void remove_pid_file(perform::Context const& context) {
+    if (!context.pid_file.empty())
+        (void)kernel::unlinkat(AT_FDCWD, context.pid_file, 0);
+}
+
+namespace {
 
 Result<void> check_rootfs(std::string const& path) {
     auto const status =
@@ -68,17 +92,13 @@ Result<void> check_rootfs(std::string const& path) {
 
 Result<plan::CreateRequest> create_request(Invocation const& invocation, std::string const& bundle, Purpose purpose) {
     auto const& options = invocation.options;
-    auto const absolute = [&](std::string_view name) -> Result<std::string> {
-        auto const path = options.text(name);
-        return path.empty() ? path : absolute_path(TRY(kernel::getcwd()), path);
-    };
     plan::CreateRequest request;
     request.id = TRY(container_id(invocation.arguments[0]));
     TRY(state::check_id(request.id));
     request.bundle = bundle;
-    request.console_socket = TRY(absolute("console-socket"));
-    request.pid_file = TRY(absolute("pid-file"));
-    request.pidfd_socket = TRY(absolute("pidfd-socket"));
+    request.console_socket = TRY(path_option(options, "console-socket"));
+    request.pid_file = TRY(path_option(options, "pid-file"));
+    request.pidfd_socket = TRY(path_option(options, "pidfd-socket"));
     request.detach = purpose != Purpose::run_in_foreground;
     request.no_pivot = options.flag("no-pivot");
     request.no_new_keyring = options.flag("no-new-keyring");
@@ -114,11 +134,12 @@ perform::Context make_context(Invocation const& invocation, Bundle bundle, HostF
     context.state.rootfs = absolute_path(bundle.path, bundle.spec.root.path);
     context.state.owner = host.euid;
     context.state.has_process = bundle.spec.process.has_value();
+    context.state.has_keyring = !request.no_new_keyring;
     return context;
 }
 
 /// Everything as it was before (runtime.md#errors); the poststop hooks run, as the life-cycle says.
-Error undo_create(perform::Context& context, plan::CreateRequest const& request, Error error) {
+Error undo_create(perform::Context& context, Error error) {
     if (!context.directory)
         return error;
     auto const undone = [&]() -> Result<void> {
@@ -127,8 +148,7 @@ Error undo_create(perform::Context& context, plan::CreateRequest const& request,
                 TRY(kernel::kill_and_reap(process->get()));
         if (!context.directory->read_record())
             return context.directory->remove();
-        if (!request.pid_file.empty() && context.state.start_time != 0)
-            (void)kernel::unlinkat(AT_FDCWD, request.pid_file, 0);
+        remove_pid_file(context);
         return delete_container(*context.directory, context.record, -1, context.host, perform::Ending::undone);
     }();
     if (!undone)
@@ -150,7 +170,7 @@ Result<Created> create_container(Invocation const& invocation, Purpose purpose) 
     auto bundle = TRY(load_bundle(path));
     if (purpose != Purpose::create && !bundle.spec.process)
         return fail("config.json: /process: is not set, so there is nothing to run");
-    TRY(check_terminal(bundle.spec, request));
+    TRY(check_terminal(bundle.spec.process && bundle.spec.process->terminal, request.detach, request.console_socket));
     TRY(check_rootfs(absolute_path(bundle.path, bundle.spec.root.path)));
     TRY(check_passed_descriptors(request.preserved_descriptors, invocation.inherited_descriptors));
     TRY(seal_where_visible(bundle.spec));
@@ -165,7 +185,7 @@ Result<Created> create_container(Invocation const& invocation, Purpose purpose) 
     for (auto const& warning : context.warnings)
         log_warning(warning);
     if (!done)
-        return Failure(undo_create(context, request, std::move(done).error()));
+        return Failure(undo_create(context, std::move(done).error()));
     return Created{std::move(context), spec};
 }
 

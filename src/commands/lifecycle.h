@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What create, start, run and delete share.
+// What create, start, run, exec and delete share.
 #pragma once
 
 #include <string>
@@ -21,6 +21,19 @@ struct Created {
     perform::Context context; ///< holds the container's lock
     spec::Spec spec;
 };
+
+/// A path that an option gives, absolute; "" without.
+Result<std::string> path_option(ParsedOptions const& options, std::string_view name);
+/// Socket activation (sd_listen_fds(3)): how many descriptors are meant for this very process.
+unsigned listen_descriptors();
+/// `inherited`: counted before we opened any, because one of ours must not end up in the container.
+Result<void> check_passed_descriptors(unsigned count, unsigned inherited);
+/// `terminal`: the process wants one.
+Result<void> check_terminal(bool terminal, bool detach, std::string const& console_socket);
+/// Waits for the process with its terminal, if it has one: its exit code.
+Result<int> wait_in_foreground(perform::Context& context);
+/// Undoes WritePidFile.
+void remove_pid_file(perform::Context const& context);
 
 /// Makes the container that the invocation names. After a failure nothing is left of it.
 Result<Created> create_container(Invocation const& invocation, Purpose purpose);

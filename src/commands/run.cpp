@@ -2,24 +2,10 @@
 #include "commands/common.h"
 #include "commands/lifecycle.h"
 #include "kernel/process.h"
-#include "kernel/socket.h"
-#include "perform/foreground.h"
 
 namespace oci::commands {
 
 namespace {
-
-/// Waits for the process with its terminal, if it has one.
-Result<int> wait_for(perform::Context& context) {
-    kernel::Fd master;
-    if (context.terminal) {
-        // It was sent when the console was set up, so it is there.
-        constexpr std::chrono::seconds limit{10};
-        master = TRY(in_context(kernel::receive_descriptor(context.terminal.get(), kernel::Deadline::after(limit)),
-                                "receive the terminal"));
-    }
-    return perform::wait_in_foreground({context.state.pid, context.init_pidfd.get(), master.get()});
-}
 
 /// The container may be gone by now: somebody else's delete is as good.
 Result<void> delete_after_run(perform::Context& context) {
@@ -42,7 +28,7 @@ Result<int> run_run(Invocation const& invocation) {
         TRY(start_container(*context.directory, container, created.spec, context.host));
         if (detach)
             return 0;
-        return wait_for(context);
+        return wait_in_foreground(context);
     };
     auto result = run();
     if (result && (detach || invocation.options.flag("keep")))

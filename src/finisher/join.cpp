@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -61,6 +62,7 @@ void join_namespaces(Arguments arguments, Process& process) {
             fail(errno, "setns to the ", namespace_name(type), " namespace");
         (void)::close(descriptor);
     }
+    process.new_terminal = arguments.flag();
     (void)::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); // entering a user namespace sets it anew
 
     int ends[2];
@@ -74,6 +76,8 @@ void join_namespaces(Arguments arguments, Process& process) {
     (void)::close(ends[1]);
     wait_for_announcement(ends[0]);
     (void)::setsid(); // the outer half's session is none that the container could know
+    if (process.new_terminal && ::ioctl(STDIN_FILENO, TIOCSCTTY, 0) != 0)
+        fail(errno, "ioctl TIOCSCTTY");
     if (peer_is_gone(process.wire))
         leave(1);
 }

@@ -87,7 +87,7 @@ void perform(Task const& task, Process& process) {
     case RecordKind::join_keyring:
         return join_keyring(task.arguments);
     case RecordKind::set_user:
-        return set_user(task.arguments);
+        return set_user(task.arguments, process);
     case RecordKind::set_capabilities:
         return set_capabilities(task.arguments);
     case RecordKind::no_new_privileges:

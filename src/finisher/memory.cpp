@@ -26,7 +26,7 @@ void* allocate(std::size_t size) {
 StringArray string_array(Arguments& arguments) {
     StringArray array;
     array.count = arguments.count();
-    array.texts = static_cast<char const**>(allocate((array.count + 2) * sizeof(char*)));
+    array.texts = static_cast<char const**>(allocate((array.count + 3) * sizeof(char*)));
     for (std::size_t index = 0; index < array.count; ++index)
         array.texts[index] = arguments.c_string();
     return array;

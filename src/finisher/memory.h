@@ -11,7 +11,7 @@ namespace oci::finisher {
 /// `size` bytes of zeros, aligned for pointers and 64-bit numbers.
 void* allocate(std::size_t size);
 
-/// A list of texts as execve(2) takes it, with a null pointer at its end and room for one more text.
+/// A list of texts as execve(2) takes it, with a null pointer at its end and room for two more texts.
 struct StringArray {
     char const** texts = nullptr;
     std::size_t count = 0;

@@ -19,6 +19,7 @@ struct Process {
     int connection = -1;                       ///< at the gate, after `start`
     std::string_view state = {};               ///< JSON for hooks
     Descriptors label_files = {};              ///< came with a turn
+    bool new_terminal = false;                 ///< exec: the standard streams are a terminal made for this process
     char const* postponed_directory = nullptr; ///< could not be entered yet; the user may be able to
     char const** arguments = nullptr;
     char const** environment = nullptr;
@@ -29,7 +30,7 @@ struct Process {
 // join.cpp
 void join_namespaces(Arguments arguments, Process& process);
 // user.cpp
-void set_user(Arguments arguments);
+void set_user(Arguments arguments, Process const& process);
 // capabilities.cpp
 void set_capabilities(Arguments arguments);
 // attributes.cpp

@@ -46,9 +46,9 @@ int executable(char const* path) {
     return ::access(path, X_OK) == 0 ? 0 : errno;
 }
 
-char const* remember(Line const& path) {
-    std::size_t const size = path.view().size() + 1;
-    return static_cast<char const*>(std::memcpy(allocate(size), path.c_str(), size));
+char const* remember(Line const& text) {
+    std::size_t const size = text.view().size() + 1;
+    return static_cast<char const*>(std::memcpy(allocate(size), text.c_str(), size));
 }
 
 /// As execvp(3): the first that can be executed; permission is an error only if there is no other.
@@ -91,10 +91,12 @@ void find_program(Arguments execute, Process& process) {
     process.arguments = string_array(execute).texts;
     if (process.arguments[0] == nullptr)
         refuse("no program");
-    auto const variables = string_array(execute);
+    auto variables = string_array(execute);
     process.environment = variables.texts;
     if (variable(process.environment, "HOME") == nullptr)
-        process.environment[variables.count] = home_variable(::geteuid());
+        process.environment[variables.count++] = home_variable(::geteuid());
+    if (execute.flag())
+        process.environment[variables.count++] = remember(Line("LISTEN_PID=", ::getpid()));
 
     char const* const name = process.arguments[0];
     char const* const path = variable(process.environment, "PATH");

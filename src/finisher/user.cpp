@@ -17,12 +17,13 @@ namespace oci::finisher {
 
 namespace {
 
-/// The process has to be able to open /dev/stdout. Devices that are not terminals are shared with others (/dev/null).
-void own_stream(int stream, unsigned uid) {
+/// The process has to be able to open /dev/stdout. Devices are shared with others: /dev/null, or the terminal of the
+/// caller, which must not come into the hands of somebody who has the same number on the host.
+void own_stream(int stream, unsigned uid, bool new_terminal) {
     struct stat status {};
     if (::fstat(stream, &status) != 0 || status.st_uid == uid)
         return;
-    if (S_ISCHR(status.st_mode) && ::isatty(stream) != 1)
+    if (S_ISCHR(status.st_mode) && !new_terminal)
         return;
     constexpr auto unchanged = static_cast<unsigned>(-1);
     if (::syscall(SYS_fchown, stream, uid, unchanged) == 0)
@@ -47,7 +48,7 @@ void set_groups(std::span<std::uint64_t const> words) {
 
 } // namespace
 
-void set_user(Arguments arguments) {
+void set_user(Arguments arguments, Process const& process) {
     auto const uid = arguments.number32();
     auto const gid = arguments.number32();
     auto const umask = arguments.number32();
@@ -56,7 +57,7 @@ void set_user(Arguments arguments) {
     auto const groups = arguments.words(arguments.count());
 
     for (int stream = 0; own_streams && stream <= 2; ++stream)
-        own_stream(stream, uid);
+        own_stream(stream, uid, process.new_terminal);
     if (!keep_groups)
         set_groups(groups);
     // Until execve(2) the permitted capabilities stay: the bounding set and seccomp still need some.

@@ -181,6 +181,16 @@ Result<void> mount_console(int dev, int terminal) {
     return kernel::attach_mount(tree.get(), target.get());
 }
 
+constexpr auto same_group = static_cast<gid_t>(-1); // that of devpts' option gid, usually "tty"
+
+/// The master to whoever wants the terminal.
+Result<void> pass_on(kernel::Pseudoterminal const& terminal, Context& context) {
+    int const master = terminal.master.get();
+    TRY(kernel::send_descriptors(context.console.get(), terminal.name, {&master, 1}));
+    context.console.close();
+    return {};
+}
+
 } // namespace
 
 Result<void> apply(steps::CreateDevices const& operation, Context& context) {
@@ -203,14 +213,24 @@ Result<void> apply(steps::SetUpConsole const& operation, Context& context) {
     int const slave = terminal.slave.get();
     if (operation.size)
         TRY(kernel::set_window_size(master, operation.size->rows, operation.size->columns));
-    constexpr auto same_group = static_cast<gid_t>(-1); // that of devpts' option gid, usually "tty"
     TRY(kernel::fchownat(slave, "", operation.owner, same_group, AT_EMPTY_PATH));
     TRY(in_context(mount_console(dev, slave), "/dev/console"));
     TRY(kernel::make_standard_streams(slave));
     TRY(kernel::make_controlling_terminal(slave));
-    TRY(kernel::send_descriptors(context.console.get(), terminal.name, {&master, 1}));
-    context.console.close();
-    return {};
+    return pass_on(terminal, context);
+}
+
+Result<void> apply(steps::SetUpExecTerminal const& operation, Context& context) {
+    auto const dev = TRY(in_context(kernel::open_in_root(context.rootfs.get(), "/dev", O_PATH | O_DIRECTORY), "/dev"));
+    auto const terminal = TRY(kernel::open_pseudoterminal(TRY(open_devpts(dev.get())).get()));
+    int const master = terminal.master.get();
+    int const slave = terminal.slave.get();
+    if (operation.size)
+        TRY(kernel::set_window_size(master, operation.size->rows, operation.size->columns));
+    if (operation.owner)
+        TRY(kernel::fchownat(slave, "", *operation.owner, same_group, AT_EMPTY_PATH));
+    TRY(kernel::make_standard_streams(slave));
+    return pass_on(terminal, context);
 }
 
 } // namespace oci::perform

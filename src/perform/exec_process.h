@@ -21,5 +21,7 @@ bool needs_cgroup_of_init(Error const& error);
 /// A child in the cgroup where the container's init is now, which must be the container's own or below: born there, or
 /// else moved.
 Result<kernel::ClonedProcess> clone_into_cgroup_of_init(Context const& context);
+/// A child in a cgroup of the container's own ("." for the uppermost), and nowhere else.
+Result<kernel::ClonedProcess> clone_into_sub_cgroup(Context const& context, std::string const& path);
 
 } // namespace oci::perform

@@ -116,6 +116,7 @@ public:
             writer_.number(types[index]);
             writer_.number(static_cast<std::uint64_t>(descriptor));
         }
+        writer_.number(step.terminal ? 1 : 0);
     }
     void operator()(steps::SetLabel const& step) const {
         begin(RecordKind::set_label, step);
@@ -203,6 +204,7 @@ public:
         begin(RecordKind::execute, step);
         writer_.texts(step.arguments);
         writer_.texts(step.environment);
+        writer_.number(step.listens ? 1 : 0);
     }
     /// Steps of the runtime and of the set-up child: no plan gives them to the finisher (a unit test sees to that).
     template <typename Other>

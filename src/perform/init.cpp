@@ -246,6 +246,8 @@ Result<void> apply(steps::StartInit const& operation, Context& context) {
 Result<void> apply(steps::StartExec const& operation, Context& context) {
     context.child_is_open = context.host.euid != 0; // nobody in the container sees it before it is the finisher
     return start_process(context, [&]() -> Result<kernel::ClonedProcess> {
+        if (operation.sub_cgroup)
+            return in_context(clone_into_sub_cgroup(context, *operation.sub_cgroup), "--cgroup");
         auto child = kernel::clone3({0, operation.into_cgroup ? context.cgroup.get() : -1});
         if (!child && operation.into_cgroup && needs_cgroup_of_init(child.error()))
             return clone_into_cgroup_of_init(context);

@@ -89,8 +89,10 @@ Result<void> apply(steps::SaveState const&, Context& context) {
 Result<void> apply(steps::WritePidFile const& operation, Context& context) {
     auto const folder = TRY(kernel::openat(AT_FDCWD, std::string(parent_path(operation.path)), O_PATH | O_DIRECTORY));
     // No line end: engines convert the whole content to a number.
-    return kernel::write_file_atomically(folder.get(), std::string(base_name(operation.path)),
-                                         std::to_string(context.state.pid), 0644);
+    TRY(kernel::write_file_atomically(folder.get(), std::string(base_name(operation.path)),
+                                      std::to_string(context.state.pid), 0644));
+    context.pid_file = operation.path;
+    return {};
 }
 
 Result<void> apply(steps::SendPidfd const& operation, Context& context) {

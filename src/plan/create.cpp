@@ -206,7 +206,7 @@ Result<steps::Plan> make_create_plan(spec::Spec const& spec, HostFacts const& ho
     if (spec.process)
         append_label_files(*spec.process, with_keyring, builder.plan());
     if (with_keyring)
-        builder.add(Actor::finisher, steps::JoinSessionKeyring{concat("_ses.", request.id)});
+        builder.add(Actor::finisher, join_session_keyring(request.id));
     if (spec.process)
         append_identity(spec, *spec.process, host, builder.plan());
     append_commit(builder, std::move(cgroup), request);

@@ -96,6 +96,16 @@ Result<void> check_rights(spec::Spec const& spec, HostFacts const& host) {
     return {};
 }
 
+Result<void> check_user(spec::Spec const& spec, spec::User const& user) {
+    if (!spec.linux.creates(CLONE_NEWUSER))
+        return {};
+    if (!is_mapped(user.uid, spec.linux.uid_mappings))
+        return fail("user ", user.uid, " is not mapped by /linux/uidMappings of the container");
+    if (!is_mapped(user.gid, spec.linux.gid_mappings))
+        return fail("group ", user.gid, " is not mapped by /linux/gidMappings of the container");
+    return {};
+}
+
 Result<void> check_groups(spec::Spec const& spec, spec::Process const& process, HostFacts const& host) {
     auto const& groups = process.user.additional_gids;
     if (groups.empty() || !spec.linux.creates(CLONE_NEWUSER) || wants_original_groups(spec))

@@ -7,11 +7,15 @@
 
 namespace oci::plan {
 
+steps::JoinSessionKeyring join_session_keyring(std::string const& id) {
+    return {concat("_ses.", id)};
+}
+
 std::vector<std::string> environment(spec::Process const& process, unsigned listen_fds) {
     auto variables = process.env;
     if (listen_fds > 0) {
         variables.push_back(concat("LISTEN_FDS=", listen_fds));
-        variables.push_back("LISTEN_PID=1");
+        std::erase_if(variables, [](std::string const& variable) { return variable.starts_with("LISTEN_PID="); });
     }
     std::map<std::string_view, std::size_t> last;
     for (std::size_t i = 0; i < variables.size(); ++i)
@@ -106,7 +110,7 @@ Result<void> append_execution(spec::Spec const& spec, spec::Process const& proce
     // Last but execve: whatever the profile forbids, the set-up does not need it any more.
     if (spec.linux.seccomp)
         finisher(TRY(compile_seccomp(*spec.linux.seccomp)));
-    finisher(steps::Execute{process.args, environment(process, request.listen_fds)});
+    finisher(steps::Execute{process.args, environment(process, request.listen_fds), request.listen_fds > 0});
     return {};
 }
 

@@ -20,6 +20,8 @@ std::optional<steps::WriteIdMaps> write_id_maps(spec::Spec const& spec, HostFact
 std::optional<steps::MoveNetworkDevices> move_network_devices(spec::Spec const& spec);
 /// Whether a normal user can make such a container at all; the errors name the field.
 Result<void> check_rights(spec::Spec const& spec, HostFacts const& host);
+/// Whether the container's own user namespace maps user and group.
+Result<void> check_user(spec::Spec const& spec, spec::User const& user);
 /// Whether `process` can become its user: additional groups must be mapped, and setgroups not denied.
 Result<void> check_groups(spec::Spec const& spec, spec::Process const& process, HostFacts const& host);
 /// Whether the container's processes can set no supplementary groups, user_namespaces(7).
@@ -66,7 +68,9 @@ std::string without_context_quotes(std::string parameter);
 void add_mount_label(spec::Spec const& spec, steps::MountFilesystem& mount);
 
 // ---- process.cpp
-/// Environment with the last of equal names only, plus LISTEN_FDS and LISTEN_PID for socket activation.
+steps::JoinSessionKeyring join_session_keyring(std::string const& id);
+/// Environment with the last of equal names only, plus LISTEN_FDS, and without LISTEN_PID, for socket
+/// activation.
 std::vector<std::string> environment(spec::Process const& process, unsigned listen_fds);
 steps::SetUser set_user(spec::Spec const& spec, spec::Process const& process, HostFacts const& host);
 steps::SetCapabilities set_capabilities(spec::Process const& process, bool keep_for_seccomp);

@@ -134,6 +134,7 @@ Result<State> parse_state(std::string_view text) {
     state.owner = TRY(number_member<std::uint32_t>(object, "owner"));
     state.has_process = TRY(flag_member(object, "hasProcess"));
     state.devices_updated = TRY(flag_member(object, "devicesUpdated"));
+    state.has_keyring = TRY(flag_member(object, "hasKeyring"));
     return state;
 }
 
@@ -178,6 +179,7 @@ std::string to_json(State const& state) {
     object["owner"] = state.owner;
     object["hasProcess"] = state.has_process;
     object["devicesUpdated"] = state.devices_updated;
+    object["hasKeyring"] = state.has_keyring;
     return sealed_text(object);
 }
 

@@ -208,7 +208,10 @@ std::string sentence(SendPidfd const& operation) {
     return concat("send pidfd to ", operation.path, in_brackets({operation.payload}));
 }
 std::string sentence(StartExec const& operation) {
-    return operation.into_cgroup ? "start a process in the cgroup" : "start a process";
+    if (!operation.into_cgroup)
+        return "start a process";
+    return operation.sub_cgroup ? concat("start a process in ", *operation.sub_cgroup, " of the cgroup")
+                                : "start a process in the cgroup";
 }
 std::string sentence(WaitForStart const&) {
     return "wait for start";
@@ -282,8 +285,9 @@ std::string sentence(JoinContainer const& operation) {
     std::vector<std::string> names;
     for (auto const type : operation.namespaces)
         names.emplace_back(namespace_name(type));
-    auto const root = operation.enter_root ? ", enter its root directory" : "";
-    return concat(names.empty() ? "go on in a child" : concat("join the container's ", namespaces_text(names)), root);
+    return concat(names.empty() ? "go on in a child" : concat("join the container's ", namespaces_text(names)),
+                  operation.enter_root ? ", enter its root directory" : "",
+                  operation.terminal ? ", with the terminal" : "");
 }
 std::string sentence(JoinSessionKeyring const& operation) {
     return concat("join session keyring ", operation.name);
@@ -466,11 +470,16 @@ std::string sentence(LinkDevices const& operation) {
     return concat("link ",
                   list(operation.links, [](auto const& link) { return concat(link.path, " -> ", link.target); }));
 }
+std::string size_text(std::optional<TerminalSize> const& size) {
+    return size ? concat(size->columns, "x", size->rows, " characters") : "";
+}
 std::string sentence(SetUpConsole const& operation) {
-    return concat(
-        "set up the console",
-        in_brackets({operation.size ? concat(operation.size->columns, "x", operation.size->rows, " characters") : "",
-                     operation.owner == 0 ? "" : concat("owner ", operation.owner)}));
+    return concat("set up the console", in_brackets({size_text(operation.size),
+                                                     operation.owner == 0 ? "" : concat("owner ", operation.owner)}));
+}
+std::string sentence(SetUpExecTerminal const& operation) {
+    return concat("set up a terminal of the container",
+                  in_brackets({size_text(operation.size), operation.owner ? concat("owner ", *operation.owner) : ""}));
 }
 std::string sentence(CreateWorkingDirectory const& operation) {
     return concat("create working directory ", operation.path);
