@@ -9,6 +9,7 @@ import pytest
 
 import fields
 import harness
+import terminals
 
 
 def pytest_addoption(parser):
@@ -97,6 +98,20 @@ def new_bundle(session, nothing_left):
 @pytest.fixture
 def bundle(new_bundle):
     return new_bundle()
+
+
+@pytest.fixture
+def container(oci, bundle):
+    """One that runs and does nothing."""
+    return oci.run_detached(bundle.sh("sleep 100000"))
+
+
+@pytest.fixture
+def console(bundle):
+    """A console socket that listens."""
+    one = terminals.Console(bundle.path / "console.sock")
+    yield one
+    one.close()
 
 
 @pytest.fixture

@@ -239,6 +239,16 @@ class Container:
     def exec(self, *command, **more):
         return self.oci("exec", self.id, *command, **more)
 
+    def exec_detached(self, *words):
+        """exec --detach with more options and a command after `...`; the process is our child then: its pid."""
+        options, command = words[:words.index(...)], words[words.index(...) + 1:]
+        pid_file = self.oci.state_root.parent / "exec-pid"
+        completed = self.oci("exec", "--detach", "--pid-file", pid_file, *options, self.id, *command).succeeded()
+        assert (completed.out, completed.err) == ("", "")
+        pid = int(pid_file.read_text())
+        self.oci.adopted.append(pid)
+        return pid
+
     def wait(self):
         """Waits for the end of the container's process, which is our child: its exit code, or minus its signal."""
         _, status = os.waitpid(self.pid, 0)
@@ -267,6 +277,7 @@ class Oci:
     def __init__(self, folder):
         self.state_root = pathlib.Path(folder) / "state"
         self.made = []
+        self.adopted = []  # children by exec_detached
         self._numbers = itertools.count(1)
 
     def new_id(self):
@@ -325,6 +336,9 @@ class Oci:
 
     def delete_all(self):
         """Deletes what tests have made and not deleted themselves: with --force this must always work."""
+        for pid in self.adopted:
+            end_child(pid)  # as an engine does: the end of a pid namespace waits for its zombies
+        self.adopted.clear()
         for id in self.made:
             if (self.state_root / id).exists():
                 self("delete", "--force", id).succeeded()
@@ -412,6 +426,16 @@ class Surroundings:
                 subprocess.run(["umount", "--lazy", line.split()[4]], check=False)
         for entry in self._state_entries():
             shutil.rmtree(self.state_root / entry, ignore_errors=True)
+
+
+def end_child(pid):
+    """Kills and collects it, if nobody has yet."""
+    try:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
 
 
 def reap():

@@ -5,6 +5,7 @@
 //   probe keyring                        prints the serial number of the session keyring
 //   probe keyring-label                  prints its security label
 //   probe descriptors                    prints the numbers of all open descriptors
+//   probe push-key                       puts a key into the input of its terminal; prints why it may not
 //   probe signals                        prints which signals are blocked or ignored when a program starts
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -76,6 +78,8 @@ int main(int count, char** words) {
         return descriptors();
     if (strcmp(command, "signals") == 0)
         return signals();
+    if (strcmp(command, "push-key") == 0)
+        return printf("errno %d\n", ioctl(STDIN_FILENO, TIOCSTI, "x") == 0 ? 0 : errno) < 0;
     if (strcmp(command, "keyring") == 0)
         return printf("%ld\n", syscall(SYS_keyctl, 0 /* KEYCTL_GET_KEYRING_ID */, -3 /* session */, 0)) < 0;
     if (strcmp(command, "keyring-label") == 0) {

@@ -10,11 +10,6 @@ import pytest
 from harness import CGROUPS, NAMESPACE_LINKS, ALL_NAMESPACES, namespace, reap, status_fields, wait_for
 
 
-@pytest.fixture
-def container(oci, bundle):
-    return oci.run_detached(bundle.sh("sleep 100000"))
-
-
 def test_namespaces(container):
     kinds = [*ALL_NAMESPACES, "user", "time"]
     script = "; ".join(f"readlink /proc/self/ns/{NAMESPACE_LINKS[kind]}" for kind in kinds)

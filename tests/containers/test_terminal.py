@@ -1,78 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """process.terminal: by console socket, and in the foreground."""
 
-import fcntl
 import os
-import pty
-import select
 import signal
-import socket
-import struct
-import termios
-import time
 
 import pytest
 
-from harness import DEADLINE
-
-
-class Console:
-    """What an engine does: listens, gets one descriptor, reads what the container prints."""
-
-    def __init__(self, path):
-        self.path = str(path)
-        self.listener = socket.socket(socket.AF_UNIX)
-        folder = os.open(os.path.dirname(self.path), os.O_PATH)
-        try:
-            # by way of /proc/self/fd, because the path itself may be longer than a socket address
-            self.listener.bind(f"/proc/self/fd/{folder}/{os.path.basename(self.path)}")
-        finally:
-            os.close(folder)
-        self.listener.listen()
-        self.listener.settimeout(DEADLINE)
-        self.master = None
-
-    def receive(self):
-        connection, _ = self.listener.accept()
-        with connection:
-            payload, fds, _, _ = socket.recv_fds(connection, 4096, 8)
-            assert connection.recv(100) == b"", "more than one message"
-        assert 1 <= len(payload) < 4096 and len(fds) == 1
-        self.master = fds[0]
-        return self.master
-
-    def close(self):
-        self.listener.close()
-        if self.master is not None:
-            os.close(self.master)
-
-
-def read_until(fd, text):
-    """Reads until the text was there, or the other side is closed."""
-    collected, end = b"", time.monotonic() + DEADLINE
-    while text.encode() not in collected:
-        assert time.monotonic() < end, f"no '{text}' in {collected}"
-        if not select.select([fd], [], [], 0.1)[0]:
-            continue
-        try:
-            data = os.read(fd, 4096)
-        except OSError:  # EIO: the last process on the other side is gone
-            break
-        if not data:
-            break
-        collected += data
-    return collected.decode().replace("\r\n", "\n")
-
-
-def window_size(fd, rows, columns):
-    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-
-@pytest.fixture
-def console(bundle):
-    one = Console(bundle.path / "console.sock")
-    yield one
-    one.close()
+from terminals import Console, Foreground, read_until, window_size
 
 
 @pytest.fixture
@@ -206,33 +140,12 @@ def test_socket_that_nobody_listens_at(oci, terminal_bundle, console):
 # ---- in the foreground
 
 
-class Foreground:
-    """`run` with a pseudoterminal as its own terminal, as a user has it."""
-
-    def __init__(self, oci, bundle, rows=30, columns=100):
-        self.master, slave = pty.openpty()
-        window_size(self.master, rows, columns)
-        self.saved = termios.tcgetattr(slave)
-        self.slave = slave
-
-        def become_controlling():
-            os.setsid()
-            fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
-
-        self.process = oci.popen("run", "--bundle", bundle.write(), oci.new_id(), stdin=slave, stdout=slave,
-                                 stderr=slave, preexec_fn=become_controlling)
-
-    def finish(self):
-        code = self.process.wait(DEADLINE)
-        attributes = termios.tcgetattr(self.slave)
-        os.close(self.slave)
-        os.close(self.master)
-        assert attributes == self.saved, "the user's terminal was not put back"
-        return code
+def run_in_foreground(oci, bundle):
+    return Foreground(oci, "run", "--bundle", bundle.write(), oci.new_id())
 
 
 def test_foreground(oci, terminal_bundle):
-    run = Foreground(oci, terminal_bundle.sh("test -t 0 && echo tty; read x; echo got $x; exit 3"))
+    run = run_in_foreground(oci, terminal_bundle.sh("test -t 0 && echo tty; read x; echo got $x; exit 3"))
     read_until(run.master, "tty")
     os.write(run.master, b"hello\n")
     read_until(run.master, "got hello")
@@ -241,7 +154,7 @@ def test_foreground(oci, terminal_bundle):
 
 def test_foreground_takes_over_the_size_and_its_changes(oci, terminal_bundle):
     script = "stty size; trap 'stty size; exit 4' WINCH; echo ready; while :; do sleep 1000 & wait $!; done"
-    run = Foreground(oci, terminal_bundle.sh(script))
+    run = run_in_foreground(oci, terminal_bundle.sh(script))
     assert "30 100" in read_until(run.master, "ready")
     window_size(run.master, 40, 120)
     run.process.send_signal(signal.SIGWINCH)
@@ -251,7 +164,7 @@ def test_foreground_takes_over_the_size_and_its_changes(oci, terminal_bundle):
 
 def test_keys_of_the_foreground_go_to_the_container(oci, terminal_bundle):
     script = "trap 'echo interrupted; exit 9' INT; echo ready; while :; do sleep 1000 & wait $!; done"
-    run = Foreground(oci, terminal_bundle.sh(script))
+    run = run_in_foreground(oci, terminal_bundle.sh(script))
     read_until(run.master, "ready")
     os.write(run.master, b"\x03")
     read_until(run.master, "interrupted")
@@ -259,7 +172,7 @@ def test_keys_of_the_foreground_go_to_the_container(oci, terminal_bundle):
 
 
 def test_foreground_output_is_complete(oci, terminal_bundle):
-    run = Foreground(oci, terminal_bundle.sh("seq 1 20000; echo END"))
+    run = run_in_foreground(oci, terminal_bundle.sh("seq 1 20000; echo END"))
     text = read_until(run.master, "END")
     assert text == "".join(f"{number}\n" for number in range(1, 20001)) + "END\n"
     assert run.finish() == 0
