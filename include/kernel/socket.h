@@ -2,6 +2,8 @@
 // Unix sockets: pairs, paths of any length, descriptors sent along (unix(7)). No abstract names, ever.
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,6 +23,13 @@ Result<Fd> listen_at(int directory, std::string const& name);
 /// Connects to `name` in `directory` (AT_FDCWD with a full path: its folder is opened first). type: SOCK_STREAM or
 /// SOCK_SEQPACKET.
 Result<Fd> connect_at(int directory, std::string const& name, int type);
+/// Receives messages (SOCK_DGRAM, never blocking) at `name` in `directory`, from everybody who can reach that; what is
+/// there under that name goes.
+Result<Fd> receive_at(int directory, std::string const& name);
+/// A socket that others have made, for messages: a path, or "@NAME" in the abstract name space (sd_notify(3)).
+Result<Fd> connect_datagram(std::string const& name);
+/// The next message cut to `limit` bytes, or nullopt if there is none. Descriptors that come along are closed.
+Result<std::optional<std::string>> receive_datagram(int socket, std::size_t limit);
 /// The process at the other end as it was when it began to listen (SO_PEERCRED); 0: one that our pid namespace does not
 /// show.
 Result<pid_t> peer_pid(int socket);

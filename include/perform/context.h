@@ -58,7 +58,7 @@ struct Context {
     kernel::Fd caller_mounts; ///< mount namespace to return to
     std::optional<kernel::ProcFd> procfs;
     std::vector<kernel::Fd> sources; ///< detached trees, by index of OpenMountSources
-    kernel::Fd rootfs;               ///< root of the container's file system, attached
+    kernel::Fd rootfs;               ///< root of the container's file system, attached (exec: as its init has it)
     kernel::Fd null_device;          ///< the host's /dev/null as a detached tree, for MaskPaths
     kernel::Fd device_folder;        ///< the container's /dev, opened once for all that is made in it
 

@@ -5,7 +5,7 @@
 #include <sys/types.h>
 
 #include "base/result.h"
-#include "kernel/fd.h"
+#include "perform/notify.h"
 
 namespace oci::perform {
 
@@ -13,6 +13,7 @@ struct ForegroundProcess {
     pid_t pid = 0; ///< a child of the caller
     int pidfd = -1;
     int terminal = -1; ///< master of its pseudoterminal, or -1: it has the caller's standard streams
+    Notify* notify = nullptr;
 };
 
 /// Forwards signals (all but SIGCHLD, SIGURG and SIGWINCH, which resizes), copies between terminal and standard

@@ -12,6 +12,7 @@ namespace oci::perform {
 // lifecycle.cpp
 Result<void> apply(steps::ReserveContainer const& operation, Context& context);
 Result<void> apply(steps::RecordContainer const& operation, Context& context);
+Result<void> apply(steps::MakeNotifyFolder const& operation, Context& context);
 Result<void> apply(steps::ConnectConsole const& operation, Context& context);
 Result<void> apply(steps::OpenStartGate const& operation, Context& context);
 Result<void> apply(steps::SaveState const& operation, Context& context);

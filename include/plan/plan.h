@@ -26,8 +26,9 @@ struct CreateRequest {
     bool detach = true;         ///< false: `run` in the foreground, the runtime keeps the terminal itself
     bool no_pivot = false;
     bool no_new_keyring = false;
+    std::string notify_folder;          ///< in the state directory, with NOTIFY_SOCKET; "" without
     unsigned preserved_descriptors = 0; ///< after the standard streams, LISTEN_FDS included
-    unsigned listen_fds = 0;            ///< socket activation: sets LISTEN_FDS and LISTEN_PID=1
+    unsigned listen_fds = 0;            ///< socket activation: sets LISTEN_FDS and LISTEN_PID
     CgroupDriver cgroup_driver = CgroupDriver::cgroupfs;
     SystemdFacts systemd; ///< with the driver of that name
     /// A user without a delegated cgroup: the container does without, as long as nothing asks for one.

@@ -112,6 +112,11 @@ public:
     /// Whether init waits at the gate. Never blocks.
     Result<bool> gate_accepts() const;
 
+    /// The folder with the socket of NOTIFY_SOCKET, which the container gets as a bind mount.
+    Result<void> make_notify_folder();
+    /// nullopt: the container was made without.
+    Result<std::optional<kernel::Fd>> open_notify_folder() const;
+
     /// Removes state, config, gate, temporary files, record, then the folder. Any other name in it is an error that
     /// names it, and nothing is removed. May be called again after a failure.
     Result<void> remove();
@@ -130,6 +135,9 @@ private:
     kernel::Fd directory_;
     bool locked_; ///< by this open description
 };
+
+/// Of ContainerDir::make_notify_folder.
+std::string notify_folder_path(std::string const& root, std::string const& id);
 
 /// Names of the containers below `root`, sorted. A root that does not exist is empty.
 Result<std::vector<std::string>> container_ids(std::string const& root);

@@ -25,6 +25,11 @@ struct RecordContainer {
     bool operator==(RecordContainer const&) const = default;
 };
 
+/// The folder in the state directory through which the container's program tells that it is ready (NOTIFY_SOCKET).
+struct MakeNotifyFolder {
+    bool operator==(MakeNotifyFolder const&) const = default;
+};
+
 /// With a path: connects to the socket of --console-socket. Without: the runtime itself gets the terminal.
 struct ConnectConsole {
     std::string path;

@@ -22,7 +22,7 @@ namespace oci::steps {
 enum class Actor { runtime, container, finisher };
 
 using Operation = std::variant<
-    ReserveContainer, RecordContainer, CreateCgroup, EnableControllers, ApplyCgroupSettings, AttachDeviceFilter,
+    ReserveContainer, RecordContainer, MakeNotifyFolder, CreateCgroup, EnableControllers, ApplyCgroupSettings, AttachDeviceFilter,
     DelegateCgroup, CreateScope, EndPlaceholder, SetUnitProperties, ConnectConsole, OpenStartGate, StartInit, StartExec,
     WriteIdMaps, MoveNetworkDevices, SetOomScore, RaiseResourceLimits, JoinMountNamespace, LeaveMountNamespace,
     ReturnToMountNamespace, StageMounts, IsolateMounts, OpenProcfs, OpenMountSources, BecomeMappedUser,

@@ -187,7 +187,12 @@ Result<int> exec(Invocation const& invocation) {
     TRY(kernel::mark_close_on_exec(STDERR_FILENO + 1, ~0U));
     TRY(kernel::block_all_signals());
     TRY(start(plan, context, agent));
-    return request.detach ? 0 : wait_in_foreground(context);
+    if (request.detach)
+        return 0;
+    auto const status = wait_in_foreground(context);
+    if (!status)
+        (void)kernel::kill_and_reap(context.init_pidfd.get());
+    return status;
 }
 
 } // namespace

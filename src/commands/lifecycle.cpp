@@ -62,7 +62,33 @@ Result<void> check_terminal(bool terminal, bool detach, std::string const& conso
     return {};
 }
 
-Result<int> wait_in_foreground(perform::Context& context) {
+namespace {
+
+/// Where a service manager (sd_notify(3)) wants to be told; "": nowhere.
+std::string notify_socket() {
+    char const* const name = std::getenv("NOTIFY_SOCKET");
+    return name == nullptr ? "" : name;
+}
+
+void warn_of_failure(std::optional<perform::Notify> const& notify) {
+    if (notify && notify->failure)
+        log_warning(concat("NOTIFY_SOCKET: ", notify->failure->message));
+}
+
+} // namespace
+
+Result<std::optional<perform::Notify>> listen_for_ready(state::ContainerDir const& directory) {
+    auto const name = notify_socket();
+    return name.empty() ? std::nullopt : TRY(perform::open_notify(directory, name));
+}
+
+void wait_until_ready(std::optional<perform::Notify>& notify, pid_t process, int pidfd) {
+    if (notify)
+        perform::wait_until_ready(*notify, process, pidfd);
+    warn_of_failure(notify);
+}
+
+Result<int> wait_in_foreground(perform::Context& context, std::optional<perform::Notify> notify) {
     kernel::Fd master;
     if (context.terminal) {
         // It was sent when the console was set up, so it is there.
@@ -70,7 +96,10 @@ Result<int> wait_in_foreground(perform::Context& context) {
         master = TRY(in_context(kernel::receive_descriptor(context.terminal.get(), kernel::Deadline::after(limit)),
                                 "receive the terminal"));
     }
-    return perform::wait_in_foreground({context.state.pid, context.init_pidfd.get(), master.get()});
+    auto const status = perform::wait_in_foreground(
+        {context.state.pid, context.init_pidfd.get(), master.get(), notify ? &*notify : nullptr});
+    warn_of_failure(notify);
+    return status;
 }
 
 void remove_pid_file(perform::Context const& context) {
@@ -172,6 +201,8 @@ Result<Created> create_container(Invocation const& invocation, Purpose purpose) 
         return fail("config.json: /process: is not set, so there is nothing to run");
     TRY(check_terminal(bundle.spec.process && bundle.spec.process->terminal, request.detach, request.console_socket));
     TRY(check_rootfs(absolute_path(bundle.path, bundle.spec.root.path)));
+    if (!notify_socket().empty())
+        request.notify_folder = state::notify_folder_path(state_root(invocation.global, host), request.id);
     TRY(check_passed_descriptors(request.preserved_descriptors, invocation.inherited_descriptors));
     TRY(seal_where_visible(bundle.spec));
     auto const steps = TRY(plan::make_create_plan(bundle.spec, host, request));

@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "commands/commands.h"
 #include "perform/context.h"
+#include "perform/notify.h"
 #include "perform/resctrl.h"
 #include "perform/seccomp_agent.h"
 #include "plan/plan.h"
@@ -30,8 +31,12 @@ unsigned listen_descriptors();
 Result<void> check_passed_descriptors(unsigned count, unsigned inherited);
 /// `terminal`: the process wants one.
 Result<void> check_terminal(bool terminal, bool detach, std::string const& console_socket);
+/// Where the container tells that it is ready, if our caller (NOTIFY_SOCKET) and that of create want to know.
+Result<std::optional<perform::Notify>> listen_for_ready(state::ContainerDir const& directory);
+/// Waits until it has, or has ended. Failures are warned of: the container runs.
+void wait_until_ready(std::optional<perform::Notify>& notify, pid_t process, int pidfd);
 /// Waits for the process with its terminal, if it has one: its exit code.
-Result<int> wait_in_foreground(perform::Context& context);
+Result<int> wait_in_foreground(perform::Context& context, std::optional<perform::Notify> notify = std::nullopt);
 /// Undoes WritePidFile.
 void remove_pid_file(perform::Context const& context);
 

@@ -25,10 +25,14 @@ Result<int> run_run(Invocation const& invocation) {
     auto& context = created.context;
     auto const run = [&]() -> Result<int> {
         auto const container = TRY(state::look_at(*context.directory, context.host.cgroup2_mount));
+        auto notify = TRY(listen_for_ready(*context.directory));
         TRY(start_container(*context.directory, container, created.spec, context.host));
-        if (detach)
-            return 0;
-        return wait_in_foreground(context);
+        if (!detach)
+            return wait_in_foreground(context, std::move(notify));
+        if (notify) // it runs, and this may take long
+            TRY(kernel::unblock_all_signals_and_reset_handlers());
+        wait_until_ready(notify, context.state.pid, context.init_pidfd.get());
+        return 0;
     };
     auto result = run();
     if (result && (detach || invocation.options.flag("keep")))

@@ -33,7 +33,9 @@ Result<int> run_start(Invocation const& invocation) {
     auto directory = TRY(open_locked(invocation, host, id));
     auto const container = TRY(state::look_at(directory, host.cgroup2_mount));
     TRY(check_startable(container));
+    auto notify = TRY(listen_for_ready(directory));
     TRY(start_container(directory, container, TRY(recorded_spec(directory)), host));
+    wait_until_ready(notify, container.state->pid, container.pidfd.get());
     return 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <fcntl.h>
 #include <iterator>
@@ -141,6 +142,42 @@ Result<Fd> connect_at(int directory, std::string const& name, int type) {
     patience = {};
     ::setsockopt(connected.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     return connected;
+}
+
+Result<Fd> receive_at(int directory, std::string const& name) {
+    auto const folder = TRY(openat(directory, ".", O_PATH | O_DIRECTORY));
+    auto const address = TRY(address_of(concat("/proc/self/fd/", folder.get(), "/", name)));
+    auto removed = unlinkat(directory, name, 0);
+    if (!removed && removed.error().errno_value != ENOENT)
+        return Failure(removed.error());
+    auto receiver = TRY(new_socket(SOCK_DGRAM | SOCK_NONBLOCK));
+    if (::bind(receiver.get(), generic(address), sizeof address) != 0)
+        return fail_errno(errno, "bind ", name);
+    TRY(fchmodat(directory, name, 0777)); // whatever the umask took away
+    return receiver;
+}
+
+Result<Fd> connect_datagram(std::string const& name) {
+    if (!name.starts_with('@'))
+        return connect_at(AT_FDCWD, name, SOCK_DGRAM);
+    auto address = TRY(address_of(name));
+    address.sun_path[0] = '\0';
+    auto connected = TRY(new_socket(SOCK_DGRAM));
+    auto const size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
+    if (::connect(connected.get(), generic(address), size) != 0)
+        return fail_errno(errno, "connect ", name);
+    return connected;
+}
+
+Result<std::optional<std::string>> receive_datagram(int socket, std::size_t limit) {
+    std::string data(limit, '\0');
+    ssize_t const length = ::recv(socket, data.data(), data.size(), MSG_DONTWAIT);
+    if (length < 0 && (errno == EAGAIN || errno == EINTR))
+        return std::nullopt;
+    if (length < 0)
+        return fail_errno(errno, "recv");
+    data.resize(static_cast<std::size_t>(length));
+    return data;
 }
 
 Result<pid_t> peer_pid(int socket) {

@@ -132,8 +132,12 @@ Result<int> wait_in_foreground(ForegroundProcess const& process) {
     // It may have ended before there was a descriptor to tell.
     auto status = reap_children(process.pid);
     while (!status) {
-        std::array<::pollfd, 4> events{
-            {{signals.get(), POLLIN, 0}, copy.standard_input(), copy.standard_output(), copy.terminal()}};
+        bool const listening = process.notify != nullptr && !process.notify->failure;
+        std::array<::pollfd, 5> events{{{signals.get(), POLLIN, 0},
+                                        copy.standard_input(),
+                                        copy.standard_output(),
+                                        copy.terminal(),
+                                        {listening ? process.notify->from_container.get() : -1, POLLIN, 0}}};
         if (::poll(events.data(), events.size(), -1) < 0 && errno != EINTR)
             return fail_errno(errno, "poll");
         if (events[2].revents != 0)
@@ -144,6 +148,8 @@ Result<int> wait_in_foreground(ForegroundProcess const& process) {
             copy.read_output();
         if (events[1].revents != 0)
             copy.read_input();
+        if (events[4].revents != 0)
+            receive_notifications(*process.notify, ::getpid());
         if (events[0].revents != 0)
             status = TRY(handle_signals(signals.get(), process, copy));
     }

@@ -59,6 +59,10 @@ Result<void> apply(steps::RecordContainer const& operation, Context& context) {
     return context.directory->write_config(context.config);
 }
 
+Result<void> apply(steps::MakeNotifyFolder const&, Context& context) {
+    return context.directory->make_notify_folder();
+}
+
 Result<void> apply(steps::ConnectConsole const& operation, Context& context) {
     if (!operation.path.empty()) {
         context.console = TRY(kernel::connect_at(AT_FDCWD, operation.path, SOCK_STREAM));

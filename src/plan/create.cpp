@@ -179,9 +179,19 @@ void append_commit(Builder& builder, Cgroup cgroup, CreateRequest const& request
         builder.add(Actor::runtime, steps::WritePidFile{request.pid_file});
 }
 
-} // namespace
+/// As runc has it: engines and programs know the place.
+spec::Spec with_notify_socket(spec::Spec spec, std::string const& folder) {
+    spec::Mount mount;
+    mount.destination = "/run/notify";
+    mount.source = folder;
+    mount.bind = true;
+    mount.set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+    spec.mounts.push_back(std::move(mount));
+    spec.process->env.emplace_back("NOTIFY_SOCKET=/run/notify/notify.sock");
+    return spec;
+}
 
-Result<steps::Plan> make_create_plan(spec::Spec const& spec, HostFacts const& host, CreateRequest const& request) {
+Result<steps::Plan> make_plan(spec::Spec const& spec, HostFacts const& host, CreateRequest const& request) {
     TRY(check_rights(spec, host));
     if (spec.process)
         TRY(check_groups(spec, *spec.process, host));
@@ -196,6 +206,8 @@ Result<steps::Plan> make_create_plan(spec::Spec const& spec, HostFacts const& ho
     builder.add(Actor::runtime,
                 steps::RecordContainer{request.bundle, cgroup.path, cgroup.scope ? cgroup.scope->create.unit : "",
                                        resctrl ? std::optional(resctrl->group) : std::nullopt});
+    if (!request.notify_folder.empty() && spec.process)
+        builder.add(Actor::runtime, steps::MakeNotifyFolder{});
     append_cgroup(builder, spec, cgroup);
     append_start(builder, spec, host, request, rootfs, !cgroup.path.empty());
     builder.add(Actor::runtime, std::move(resctrl));
@@ -218,6 +230,14 @@ Result<steps::Plan> make_create_plan(spec::Spec const& spec, HostFacts const& ho
                              builder.plan()));
     }
     return std::move(builder.plan());
+}
+
+} // namespace
+
+Result<steps::Plan> make_create_plan(spec::Spec const& spec, HostFacts const& host, CreateRequest const& request) {
+    if (request.notify_folder.empty() || !spec.process)
+        return make_plan(spec, host, request);
+    return make_plan(with_notify_socket(spec, request.notify_folder), host, request);
 }
 
 } // namespace oci::plan

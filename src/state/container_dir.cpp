@@ -123,10 +123,8 @@ Result<void> remove_if_there(int directory, std::string const& name, int flags) 
 
 Result<void> remove_notify_folder(int directory) {
     auto const folder = kernel::openat(directory, notify_name, directory_flags);
-    if (!folder && folder.error().errno_value == ENOENT)
-        return {};
     if (!folder)
-        return Failure(folder.error());
+        return folder.error().errno_value == ENOENT ? Result<void>() : Result<void>(Failure(folder.error()));
     for (auto const& name : TRY(kernel::list_directory(folder->get())))
         TRY(remove_if_there(folder->get(), name, 0));
     return remove_if_there(directory, notify_name, AT_REMOVEDIR);
@@ -196,6 +194,10 @@ Result<ContainerDir> ContainerDir::open_locked(std::string const& root, std::str
             return ContainerDir(std::move(*root_directory), root, id, std::move(**directory), true);
     }
     return fail("state directory ", root, "/", id, " is replaced by others again and again");
+}
+
+std::string notify_folder_path(std::string const& root, std::string const& id) {
+    return concat(root, "/", id, "/", notify_name);
 }
 
 std::string ContainerDir::path() const {
@@ -284,6 +286,21 @@ Result<bool> ContainerDir::gate_accepts() const {
     default:
         return Failure(in_context(std::move(connection), path()).error());
     }
+}
+
+Result<void> ContainerDir::make_notify_folder() {
+    auto const make = [&]() -> Result<void> {
+        TRY(kernel::mkdirat(get(), notify_name, 0755));
+        return kernel::fchmodat(get(), notify_name, 0755); // whatever the umask took away
+    };
+    return in_context(make(), path());
+}
+
+Result<std::optional<kernel::Fd>> ContainerDir::open_notify_folder() const {
+    auto folder = kernel::openat(get(), notify_name, directory_flags);
+    if (!folder && folder.error().errno_value == ENOENT)
+        return std::nullopt;
+    return TRY(in_context(std::move(folder), path()));
 }
 
 Result<void> ContainerDir::remove() {

@@ -182,6 +182,9 @@ std::string sentence(RecordContainer const& operation) {
                   operation.unit.empty() ? "" : concat(" of unit ", operation.unit),
                   operation.resctrl_group ? concat(" and ", groups_text(*operation.resctrl_group)) : "");
 }
+std::string sentence(MakeNotifyFolder const&) {
+    return "make the folder of the notify socket";
+}
 std::string sentence(ConnectConsole const& operation) {
     return operation.path.empty() ? "make ready to pass on the terminal"
                                   : concat("connect to console socket ", operation.path);

@@ -5,6 +5,7 @@
 //   probe keyring                        prints the serial number of the session keyring
 //   probe keyring-label                  prints its security label
 //   probe descriptors                    prints the numbers of all open descriptors
+//   probe notify TEXT                    sends a message to the socket that NOTIFY_SOCKET names
 //   probe push-key                       puts a key into the input of its terminal; prints why it may not
 //   probe signals                        prints which signals are blocked or ignored when a program starts
 #include <errno.h>
@@ -14,7 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static void nothing(int signal) {
@@ -68,6 +71,17 @@ static int signals(void) {
     return 0;
 }
 
+static int notify(char const* text) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char const* const name = getenv("NOTIFY_SOCKET");
+    strncpy(address.sun_path, name == NULL ? "" : name, sizeof address.sun_path - 1);
+    int const sender = socket(AF_UNIX, SOCK_DGRAM, 0);
+    ssize_t const sent = sendto(sender, text, strlen(text), 0, (struct sockaddr*)&address, sizeof address);
+    if (sent < 0)
+        perror("probe notify");
+    return sent < 0;
+}
+
 int main(int count, char** words) {
     char const* command = count > 1 ? words[1] : "";
     if (strcmp(command, "syscall") == 0 && count > 2)
@@ -78,6 +92,8 @@ int main(int count, char** words) {
         return descriptors();
     if (strcmp(command, "signals") == 0)
         return signals();
+    if (strcmp(command, "notify") == 0 && count > 2)
+        return notify(words[2]);
     if (strcmp(command, "push-key") == 0)
         return printf("errno %d\n", ioctl(STDIN_FILENO, TIOCSTI, "x") == 0 ? 0 : errno) < 0;
     if (strcmp(command, "keyring") == 0)

@@ -39,6 +39,16 @@ def test_version(oci):
     assert oci("-v", root=False).out == oci("--version", root=False).out
 
 
+@pytest.mark.parametrize("name", ["runc", "crun"])
+def test_version_under_the_name_of_another_runtime(tmp_path, name):
+    """Engines take it from a first line that begins with the name they called."""
+    (tmp_path / name).symlink_to(PROGRAM)
+    done = subprocess.run([tmp_path / name, "--version"], env=ENVIRONMENT, capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert re.fullmatch(rf"{name} version \d+\.\d+\.\d+", lines[0]) and lines[1].startswith("commit: ")
+    assert lines[2] == "spec: 1.3.0" and done.stderr == ""
+
+
 def test_help(oci):
     text = oci("--help", root=False).succeeded().out
     for command in COMMANDS:
