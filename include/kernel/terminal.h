@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
@@ -18,7 +19,13 @@ struct Pseudoterminal {
 /// Opens "ptmx" in the devpts mounted at `devpts` (magic and 5:2 are checked on the descriptor), unlocks it.
 Result<Pseudoterminal> open_pseudoterminal(int devpts);
 Result<void> set_window_size(int terminal, std::uint16_t rows, std::uint16_t columns);
-/// Copies the size of one terminal to another.
+struct WindowSize {
+    std::uint16_t rows = 0;
+    std::uint16_t columns = 0;
+};
+/// nullopt: no terminal, or nobody knows the size (over a serial line, or made by script(1)).
+std::optional<WindowSize> window_size(int terminal);
+/// Copies the size of one terminal to another, if it is known.
 Result<void> copy_window_size(int from, int to);
 /// TIOCSCTTY for a session leader without terminal.
 Result<void> make_controlling_terminal(int terminal);

@@ -51,7 +51,7 @@ struct ExecRequest {
     unsigned listen_fds = 0;
     bool in_cgroup = true;
     std::optional<steps::ResctrlGroup> resctrl_group = {}; ///< the container's
-    std::optional<std::string> sub_cgroup;       ///< see steps::StartExec
+    std::optional<std::string> sub_cgroup;                 ///< see steps::StartExec
     std::optional<std::uint32_t> terminal_owner; ///< the process's user outside, where the runtime may name one
     bool with_keyring = true;                    ///< a session keyring instead of the caller's
 };

@@ -158,8 +158,8 @@ struct SetUpConsole {
     bool operator==(SetUpConsole const&) const = default;
 };
 
-/// exec: a pseudoterminal out of the devpts that the container's init sees becomes the standard streams; the master goes
-/// to the console socket.
+/// exec: a pseudoterminal out of the devpts that the container's init sees becomes the standard streams; the master
+/// goes to the console socket.
 struct SetUpExecTerminal {
     std::optional<TerminalSize> size;
     std::optional<std::uint32_t> owner; ///< user of the process, as the runtime sees him; unset: whoever makes it

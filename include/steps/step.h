@@ -22,17 +22,17 @@ namespace oci::steps {
 enum class Actor { runtime, container, finisher };
 
 using Operation = std::variant<
-    ReserveContainer, RecordContainer, MakeNotifyFolder, CreateCgroup, EnableControllers, ApplyCgroupSettings, AttachDeviceFilter,
-    DelegateCgroup, CreateScope, EndPlaceholder, SetUnitProperties, ConnectConsole, OpenStartGate, StartInit, StartExec,
-    WriteIdMaps, MoveNetworkDevices, SetOomScore, RaiseResourceLimits, JoinMountNamespace, LeaveMountNamespace,
-    ReturnToMountNamespace, StageMounts, IsolateMounts, OpenProcfs, OpenMountSources, BecomeMappedUser,
-    UnshareCgroupNamespace, AttachRootfs, MountFilesystem, BindMount, MountCgroup, Remount, CreateDevices, LinkDevices,
-    SetUpConsole, SetUpExecTerminal, RunHooks, CreateWorkingDirectory, PivotRoot, SetRootPropagation, FinishReadonlyMounts,
-    MakeRootReadonly, BringLoopbackUp, SetHostname, SetDomainname, SetSysctls, MaskPaths, MakePathsReadonly,
-    BecomeFinisher, JoinContainer, OpenLabelFiles, SetLabel, JoinSessionKeyring, SetUser, SetCapabilities,
-    SetNoNewPrivileges, ChangeDirectory, FindProgram, SetUpResctrlGroup, JoinResctrlGroup, ChangeResctrlSchemata,
-    SaveState, SendPidfd, WritePidFile, WaitForStart, SetResourceLimits, SetScheduler, SetIoPriority, SetCpuAffinity,
-    SetPersonality, SetMemoryPolicy, CloseDescriptors, LoadSeccomp, Execute>;
+    ReserveContainer, RecordContainer, MakeNotifyFolder, CreateCgroup, EnableControllers, ApplyCgroupSettings,
+    AttachDeviceFilter, DelegateCgroup, CreateScope, EndPlaceholder, SetUnitProperties, ConnectConsole, OpenStartGate,
+    StartInit, StartExec, WriteIdMaps, MoveNetworkDevices, SetOomScore, RaiseResourceLimits, JoinMountNamespace,
+    LeaveMountNamespace, ReturnToMountNamespace, StageMounts, IsolateMounts, OpenProcfs, OpenMountSources,
+    BecomeMappedUser, UnshareCgroupNamespace, AttachRootfs, MountFilesystem, BindMount, MountCgroup, Remount,
+    CreateDevices, LinkDevices, SetUpConsole, SetUpExecTerminal, RunHooks, CreateWorkingDirectory, PivotRoot,
+    SetRootPropagation, FinishReadonlyMounts, MakeRootReadonly, BringLoopbackUp, SetHostname, SetDomainname, SetSysctls,
+    MaskPaths, MakePathsReadonly, BecomeFinisher, JoinContainer, OpenLabelFiles, SetLabel, JoinSessionKeyring, SetUser,
+    SetCapabilities, SetNoNewPrivileges, ChangeDirectory, FindProgram, SetUpResctrlGroup, JoinResctrlGroup,
+    ChangeResctrlSchemata, SaveState, SendPidfd, WritePidFile, WaitForStart, SetResourceLimits, SetScheduler,
+    SetIoPriority, SetCpuAffinity, SetPersonality, SetMemoryPolicy, CloseDescriptors, LoadSeccomp, Execute>;
 
 struct Step {
     Actor actor = Actor::runtime;

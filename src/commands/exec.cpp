@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cerrno>
 #include <fcntl.h>
 #include <sched.h>
 #include <unistd.h>
@@ -16,6 +17,8 @@
 namespace oci::commands {
 
 namespace {
+
+constexpr std::string_view stopped_message = "cannot exec in a stopped container";
 
 struct OpenNamespace {
     std::uint64_t type = 0;
@@ -49,7 +52,7 @@ Result<void> check_executable_in(state::Container const& container) {
     case state::Status::stopped:
         break;
     }
-    return fail("cannot exec in a stopped container");
+    return fail(stopped_message);
 }
 
 /// With --ignore-paused what cannot run yet is put off until somebody resumes the container, or it ends.
@@ -106,6 +109,8 @@ Result<plan::ExecRequest> exec_request(Invocation const& invocation, spec::Spec 
     request.preserved_descriptors = request.listen_fds + options.number("preserve-fds");
     if (options.given("cgroup"))
         request.sub_cgroup = TRY(parse_cgroup_option(options.text("cgroup")));
+    if (!request.detach)
+        take_window_size(request.process);
     TRY(check_terminal(request.process.terminal, request.detach, request.console_socket));
     TRY(check_passed_descriptors(request.preserved_descriptors, invocation.inherited_descriptors));
     return request;
@@ -152,6 +157,17 @@ Result<void> start(steps::Plan const& plan, perform::Context& context, perform::
     return started;
 }
 
+/// Says so where a step failed because the container has ended meanwhile, or is about to: with errno `sign`.
+template <typename Value>
+Result<Value> explain_end(Result<Value> result, int init, int sign) {
+    if (result)
+        return result;
+    auto const patience = std::chrono::seconds(result.error().errno_value == sign ? 10 : 0);
+    if (kernel::wait_for_exit(init, kernel::Deadline::after(patience)).value_or(false))
+        result.error().message = concat(stopped_message, " (", result.error().message, ")");
+    return result;
+}
+
 Result<int> exec(Invocation const& invocation) {
     auto const id = TRY(container_id(invocation.arguments[0]));
     auto const host = TRY(supported_host(NeedCgroup::no));
@@ -164,10 +180,11 @@ Result<int> exec(Invocation const& invocation) {
         spec, state::hook_state(container.record, state.oci_version, state.annotations, "running", state.pid));
     auto const init = std::move(container.pidfd);
     auto context = TRY(make_context(std::move(container), host));
-    auto inside = TRY(look_inside(context, spec, request.process));
+    // ENOENT: an ending process has no namespaces. ENOMEM, clone(2): nor has its pid namespace room for another one.
+    auto inside = TRY(explain_end(look_inside(context, spec, request.process), init.get(), ENOENT));
     // What was opened by pid is init's only if init has lived until now.
     if (TRY(kernel::wait_for_exit(init.get(), kernel::Deadline::after(std::chrono::milliseconds(0)))))
-        return fail("cannot exec in a stopped container");
+        return fail(stopped_message);
 
     request.id = id;
     request.in_cgroup = static_cast<bool>(context.cgroup);
@@ -186,7 +203,7 @@ Result<int> exec(Invocation const& invocation) {
 
     TRY(kernel::mark_close_on_exec(STDERR_FILENO + 1, ~0U));
     TRY(kernel::block_all_signals());
-    TRY(start(plan, context, agent));
+    TRY(explain_end(start(plan, context, agent), init.get(), ENOMEM));
     if (request.detach)
         return 0;
     auto const status = wait_in_foreground(context);

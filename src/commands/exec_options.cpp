@@ -36,8 +36,8 @@ Result<void> add_capability(std::string const& name, spec::Capabilities& sets) {
 }
 
 /// Options that describe a process, besides --process, which does it wholly.
-constexpr std::array<std::string_view, 9> process_options = {
-    "tty", "user", "additional-gids", "cap", "env", "cwd", "apparmor", "process-label", "no-new-privs"};
+constexpr std::array<std::string_view, 9> process_options = {"tty", "user",     "additional-gids", "cap",         "env",
+                                                             "cwd", "apparmor", "process-label",   "no-new-privs"};
 
 Result<void> change_user(ParsedOptions const& options, spec::User& user) {
     if (options.given("user")) {

@@ -14,6 +14,7 @@
 #include "kernel/process.h"
 #include "kernel/sealed.h"
 #include "kernel/socket.h"
+#include "kernel/terminal.h"
 #include "perform/destroy.h"
 #include "perform/foreground.h"
 #include "perform/gate.h"
@@ -50,6 +51,11 @@ Result<void> check_passed_descriptors(unsigned count, unsigned inherited) {
     if (count > inherited)
         return fail("unable to stat preserved-fd ", inherited, " (of ", count, "): --preserve-fds, LISTEN_FDS");
     return {};
+}
+
+void take_window_size(spec::Process& process) {
+    if (auto const size = kernel::window_size(STDIN_FILENO))
+        process.console_size = spec::ConsoleSize{.height = size->rows, .width = size->columns};
 }
 
 Result<void> check_terminal(bool terminal, bool detach, std::string const& console_socket) {
@@ -200,6 +206,8 @@ Result<Created> create_container(Invocation const& invocation, Purpose purpose) 
     if (purpose != Purpose::create && !bundle.spec.process)
         return fail("config.json: /process: is not set, so there is nothing to run");
     TRY(check_terminal(bundle.spec.process && bundle.spec.process->terminal, request.detach, request.console_socket));
+    if (bundle.spec.process && !request.detach)
+        take_window_size(*bundle.spec.process);
     TRY(check_rootfs(absolute_path(bundle.path, bundle.spec.root.path)));
     if (!notify_socket().empty())
         request.notify_folder = state::notify_folder_path(state_root(invocation.global, host), request.id);

@@ -29,6 +29,8 @@ Result<std::string> path_option(ParsedOptions const& options, std::string_view n
 unsigned listen_descriptors();
 /// `inherited`: counted before we opened any, because one of ours must not end up in the container.
 Result<void> check_passed_descriptors(unsigned count, unsigned inherited);
+/// A terminal in the foreground is as large as the caller's from the beginning.
+void take_window_size(spec::Process& process);
 /// `terminal`: the process wants one.
 Result<void> check_terminal(bool terminal, bool detach, std::string const& console_socket);
 /// Where the container tells that it is ready, if our caller (NOTIFY_SOCKET) and that of create want to know.

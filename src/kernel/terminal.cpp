@@ -43,16 +43,16 @@ Result<void> set_window_size(int terminal, std::uint16_t rows, std::uint16_t col
     return {};
 }
 
-Result<void> copy_window_size(int from, int to) {
+std::optional<WindowSize> window_size(int terminal) {
     winsize size{};
-    if (::ioctl(from, TIOCGWINSZ, &size) != 0)
-        return fail_errno(errno, "ioctl TIOCGWINSZ");
-    // 0 rows: nobody knows the size (a terminal over a serial line or made by script(1)).
-    if (size.ws_row == 0)
-        return {};
-    if (::ioctl(to, TIOCSWINSZ, &size) != 0)
-        return fail_errno(errno, "ioctl TIOCSWINSZ");
-    return {};
+    if (::ioctl(terminal, TIOCGWINSZ, &size) != 0 || size.ws_row == 0)
+        return std::nullopt;
+    return WindowSize{size.ws_row, size.ws_col};
+}
+
+Result<void> copy_window_size(int from, int to) {
+    auto const size = window_size(from);
+    return size ? set_window_size(to, size->rows, size->columns) : Result<void>();
 }
 
 Result<void> make_controlling_terminal(int terminal) {

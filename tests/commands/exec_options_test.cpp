@@ -42,9 +42,14 @@ TEST(UserOption, numbers) {
 
 /// CVE-2016-3697, CVE-2024-40635, CVE-2026-30892: what is no number must not become root.
 TEST(UserOption, everything_else_is_an_error) {
-    for (auto const* const text :
-         {"", ":", ":1", "1:", "4294967295", "1:4294967295", "4294967296", "99999999999", "18446744073709551616", "-1",
-          "+1", "1x", "x1", "root", "root:root", "1:root", "1 ", " 1", "1\n", "1:2:3", "1.0", "0x1", "1,2"})
+    for (auto const* const text : {"",           ":",           ":1",
+                                   "1:",         "4294967295",  "1:4294967295",
+                                   "4294967296", "99999999999", "18446744073709551616",
+                                   "-1",         "+1",          "1x",
+                                   "x1",         "root",        "root:root",
+                                   "1:root",     "1 ",          " 1",
+                                   "1\n",        "1:2:3",       "1.0",
+                                   "0x1",        "1,2"})
         EXPECT_FALSE(parse_user_option(text)) << text;
     EXPECT_FALSE(parse_user_option(std::string_view("1\0", 2)));
 }
@@ -67,10 +72,9 @@ TEST(ExecProcess, is_the_containers_with_other_arguments) {
 }
 
 TEST(ExecProcess, options_change_it) {
-    auto const process =
-        process_of({"-t", "-u", "5", "-g", "9", "-g", "10", "--cwd", "/tmp", "-e", "A=b", "--env", "A=c", "--apparmor",
-                    "other", "--process-label", "label", "--no-new-privs"})
-            .value();
+    auto const process = process_of({"-t", "-u", "5", "-g", "9", "-g", "10", "--cwd", "/tmp", "-e", "A=b", "--env",
+                                     "A=c", "--apparmor", "other", "--process-label", "label", "--no-new-privs"})
+                             .value();
     EXPECT_TRUE(process.terminal);
     EXPECT_EQ(process.user.uid, 5U);
     EXPECT_EQ(process.user.gid, 7U) << "the container's, as runc has it";

@@ -109,7 +109,8 @@ TEST(Finisher, AddsHomeFromPasswd) {
 }
 
 TEST(Finisher, TellsTheProgramThatTheSocketsAreMeantForIt) {
-    auto program = execute({"sh", "-c", "test $LISTEN_PID = $$ && echo own $LISTEN_FDS"}, {"PATH=/bin", "LISTEN_FDS=2"});
+    auto program =
+        execute({"sh", "-c", "test $LISTEN_PID = $$ && echo own $LISTEN_FDS"}, {"PATH=/bin", "LISTEN_FDS=2"});
     program.listens = true;
     EXPECT_EQ(run(plan_of({}, program)).output, "own 2\n");
     EXPECT_EQ(run(plan_of({}, execute({"sh", "-c", "echo ${LISTEN_PID-unset}"}))).output, "unset\n");
