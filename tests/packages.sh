@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages that the build and the tests need; what is there already costs nothing.
-# usage: tests/packages.sh build|container|tests|validation|vm...
+# usage: tests/packages.sh build|container|tests|validation|vm|engines...
 set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config git nlohmann-json3-dev libseccomp-dev libcap-dev libexpected-dev musl-tools)
@@ -14,6 +14,8 @@ validation=(golang-go)
 # The virtual machine, and what its systemd needs: its root is this machine's.
 vm=(qemu-system-x86 busybox-static kmod cpio xz-utils zstd iproute2 systemd dbus dbus-user-session libpam-systemd
     uidmap containernetworking-plugins slirp4netns jq runc procps apparmor secilc)
+# Those that run containers, and the runtimes to compare with.
+engines=(podman conmon catatonit buildah containerd docker.io runc crun fuse-overlayfs slirp4netns)
 
 declare -A wanted
 for list in "$@"; do
@@ -23,8 +25,9 @@ for list in "$@"; do
     tests) for package in "${tests[@]}"; do wanted[$package]=1; done ;;
     validation) for package in "${validation[@]}"; do wanted[$package]=1; done ;;
     vm) for package in "${vm[@]}"; do wanted[$package]=1; done ;;
+    engines) for package in "${engines[@]}"; do wanted[$package]=1; done ;;
     *)
-        echo "packages.sh: no list named '$list' (build, container, tests, validation, vm)" >&2
+        echo "packages.sh: no list named '$list' (build, container, tests, validation, vm, engines)" >&2
         exit 1
         ;;
     esac

@@ -1,0 +1,25 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Real engines run their containers with oci-run and with another runtime, in a virtual machine with systemd; exit codes,
+# outputs and what is left behind are compared.
+# usage: sudo tests/engines/run.sh [--full] [--verbose] [ENGINE | ENGINE:WORD]...      after the preset release is built
+#   ENGINE:WORD   only the blocks of actions that have the word in a name
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+repository=$(cd "$here/../.." && pwd)
+
+inside() {
+    install -m 755 "$repository/build/engines/bin/oci-run" /usr/bin/oci-run
+    local examples=$repository/build/engines/share/doc/oci-run/examples
+    install -D -m 644 -t /etc/containers/containers.conf.d "$examples/podman/oci-run.conf"
+    export PYTHONDONTWRITEBYTECODE=1
+    exec "$repository/tests/vm/nothing_left.sh" /usr/bin/python3 "$here/compare.py" "$@"
+}
+
+if [[ ${1:-} == --inside ]]; then
+    inside "${@:2}"
+fi
+"$repository/tests/packages.sh" vm engines
+# What a user installs is what is tested, with its configuration files for the engines.
+cmake --install "$repository/build/release" --prefix "$repository/build/engines" >/dev/null
+exec "$repository/tests/vm/run.sh" --systemd "$here/run.sh" --inside "$@"
