@@ -95,9 +95,8 @@ def run_engine(engine, report, archive, full, word):
                 print(f"skipped: {engine.name}: {', '.join(action.name for action in block.actions)}: {block.when} fails")
                 continue
             before = left.snapshot()
-            ours, reference = on_both(lanes, lambda lane: [lane.run(action.command) for action in block.actions])
-            for action, *outcomes in zip(block.actions, ours, reference):
-                report.action(engine, action, *outcomes)
+            for action in block.actions:
+                report.action(engine, action, *on_both(lanes, lambda lane: lane.run(action.command)))
             for thing in left.left_since(before):
                 report.problem(f"left behind after '{block.actions[-1].name}': {thing}")
     finally:
