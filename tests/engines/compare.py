@@ -13,15 +13,20 @@ import sys
 import time
 import traceback
 
+import buildah
+import conmon
+import containerd
+import docker
 import image
 import left
 import podman
+import replay
 from engine import Lane, Outcome
 
 HERE = pathlib.Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
 FOLDER = pathlib.Path("/tmp/engines")
-ENGINES = [*podman.ENGINES]
+ENGINES = [engine for module in (podman, containerd, docker, buildah, conmon, replay) for engine in module.ENGINES]
 
 
 def differences():
@@ -83,12 +88,13 @@ def on_both(lanes, function):
         return list(pool.map(function, lanes))
 
 
-def run_engine(engine, report, archive, full, word):
-    lanes = [Lane(engine.name, runtime, FOLDER / engine.name / runtime, archive) for runtime in ("oci-run", engine.reference)]
+def run_engine(engine, report, archive, full, words):
+    lanes = [Lane(engine, runtime, FOLDER / engine.name / runtime, archive)
+             for runtime in ("oci-run", engine.reference)]
     try:
         on_both(lanes, engine.set_up)
         for block in engine.blocks:
-            if block.full and not full or not any(word in action.name for action in block.actions):
+            if block.full and not full or not any(word in action.name for action in block.actions for word in words):
                 continue
             if lanes[0].run(block.when).code != 0:
                 report.skipped += len(block.actions)
@@ -113,7 +119,9 @@ def main():
     parser.add_argument("wanted", nargs="*")
     options = parser.parse_args()
     names = [engine.name for engine in ENGINES]
-    wanted = dict(word.partition(":")[::2] for word in options.wanted or names)
+    wanted = {}
+    for name, _, word in (entry.partition(":") for entry in options.wanted or names):
+        wanted.setdefault(name, []).append(word)
     if unknown := set(wanted) - set(names):
         sys.exit(f"compare.py: no engine named {', '.join(unknown)} ({', '.join(names)})")
 

@@ -26,7 +26,7 @@ def set_up_with(driver):
                    "--host", f"unix://{work}/docker.sock", "--data-root", work / "data", "--exec-root", work / "exec",
                    "--pidfile", work / "docker.pid", "--storage-driver", "overlay2", "--iptables=false", "--bridge=none",
                    "--exec-opt", f"native.cgroupdriver={driver}", "--default-runtime", lane.runtime,
-                   "--log-level", "warn", ready="docker version")
+                   "--experimental", "--log-level", "warn", ready="docker version")
         lane.must("docker load --quiet --input $IMAGE && run bb true")
     return set_up
 
@@ -95,9 +95,14 @@ build                       | 0           | DOCKER_BUILDKIT=0 docker build -q --
 build with BuildKit         | 0 made      | DOCKER_BUILDKIT=1 docker build -q --network none -t built context && run built && docker image rm built
 """
 
-CHECKPOINT = ""
+CHECKPOINT = r"""
+@when $RUNTIME checkpoint --help
+checkpoint                  | 0 exited    | docker run -d --name k --network none bb sleep 1000 && docker checkpoint create k one && docker wait k >/dev/null; docker inspect -f '{{.State.Status}}' k
+restore                     | 0 running   | docker start --checkpoint one k && docker inspect -f '{{.State.Status}}' k
+restore: rm                 | 0           | docker rm -f k
+"""
 
 ENGINES = [
-    Engine("docker", "runc", set_up_with("systemd"), blocks(BASIC + RUN)),
+    Engine("docker", "runc", set_up_with("systemd"), blocks(BASIC + RUN + CHECKPOINT)),
     Engine("docker-cgroupfs", "runc", set_up_with("cgroupfs"), blocks(BASIC)),
 ]

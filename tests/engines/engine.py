@@ -67,7 +67,7 @@ class Lane:
     """An engine with one runtime: commands of its own, a folder of its own, daemons."""
 
     def __init__(self, engine, runtime, folder, image):
-        self.engine = engine
+        self.engine = engine.name
         self.runtime = runtime
         self.folder = folder
         self.bin = folder / "bin"
@@ -76,8 +76,8 @@ class Lane:
         self.as_user = []  # in front of each command
         self.daemons = []
         self.environment = {"PATH": f"{self.bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                            "HOME": "/root", "TERM": "dumb", "LANG": "C.UTF-8", "WORK": str(folder), "IMAGE": str(image),
-                            "RUNTIME": f"/usr/bin/{runtime}", "LANE": runtime}
+                            "HOME": "/root", "TERM": "dumb", "LANG": "C.UTF-8", "WORK": str(folder), "IMAGE": str(image), "BB": "localhost/bb:latest",
+                            "EXAMPLES": os.environ["EXAMPLES"], "RUNTIME": f"/usr/bin/{runtime}", "LANE": runtime}
 
     def command(self, name, *words):
         """Makes a command for the actions: the words, then the arguments."""
@@ -131,5 +131,5 @@ class Lane:
     def plain(self, text):
         """Without ids, names of the lane, and returns of terminals."""
         text = text.replace("\r", "").replace(str(self.folder), "WORK")
-        text = re.sub(rf"(/usr/s?bin/)?\b{re.escape(self.runtime)}\b", "RUNTIME", text)
+        text = re.sub(rf"(/usr/s?bin/)?\b{re.escape(self.runtime)}\b(?!-tests)", "RUNTIME", text)
         return re.sub(r"\b[0-9a-f]{64}\b|\b[0-9a-f]{12}\b", "ID", text)

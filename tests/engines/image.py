@@ -20,6 +20,7 @@ def add(archive, name, content=b"", mode=0o644, kind=tarfile.REGTYPE, target="",
 
 
 def layer():
+    """The root file system, as an archive in memory."""
     memory = io.BytesIO()
     with tarfile.open(fileobj=memory, mode="w") as archive:
         for folder, mode in (("bin", 0o755), ("dev", 0o755), ("etc", 0o755), ("home", 0o755), ("proc", 0o755),
@@ -33,12 +34,13 @@ def layer():
                 add(archive, f"bin/{applet}", kind=tarfile.SYMTYPE, target="busybox")
         add(archive, "etc/passwd", PASSWD.encode())
         add(archive, "etc/group", GROUP.encode())
-    return memory.getvalue()
+    memory.seek(0)
+    return memory
 
 
 def make(path):
     """Writes the image `localhost/bb` to a file."""
-    content = layer()
+    content = layer().getvalue()
     config = json.dumps({
         "architecture": "amd64", "os": "linux",
         "config": {"Cmd": ["/bin/sh"], "Env": ["PATH=/bin"]},

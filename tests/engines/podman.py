@@ -109,15 +109,15 @@ rm -f                       | 0           | podman rm -f -t 0 u
 
 SYSTEM = r"""
 --privileged                | 0 Seccomp:	0 | run --privileged bb sh -c 'grep -E "^(Cap|Seccomp:)" /proc/self/status; grep " /sys " /proc/mounts; ls /dev | grep -vE "^(pts|vcs|tty)" | sort'
---userns=auto               | 0 1024      | run --userns=auto --subuidname=containers bb sh -c 'tr -s " " </proc/self/uid_map; id -u' | cut -d ' ' -f 2,4
+--userns=auto               | 0 1500      | run --userns=auto:size=1500 bb sh -c 'tr -s " " </proc/self/uid_map; id -u' | cut -d ' ' -f 2,4
 --uidmap                    | 0 100000    | run --uidmap 0:100000:2000 bb sh -c 'tr -s " " </proc/self/uid_map; id -u; stat -c %u /etc/passwd'
 --cgroups=disabled          | 0 0::/system.slice/oci-run-tests.service | run --cgroups=disabled --cgroupns=host bb cat /proc/self/cgroup
 --cgroupns=private          | 0 0::/      | run bb cat /proc/self/cgroup
 --cgroup-parent             | 0 below     | run --cgroupns=host --cgroup-parent=engines-test.slice bb sh -c 'grep -q /engines.slice/engines-test.slice/libpod- /proc/self/cgroup && echo below'
 --device-cgroup-rule        | 0 opens     | run --device-cgroup-rule 'c 10:229 r' --cap-add mknod bb sh -c 'mknod /f c 10 229 && head -c 0 /f && echo opens'
---network bridge            | 0 eth0      | podman run --rm --network podman bb sh -c 'ls /sys/class/net; ip -o -4 addr show eth0 | grep -o "10[.]88[.]0[.]"'
---rootfs                    | 0 content   | run -v $WORK/shared:/v --rootfs $(podman image mount bb) cat /v/file
---systemd                   | 0 running   | podman run -d --name s --network none --systemd always --rootfs /:O /lib/systemd/systemd systemd.unit=basic.target && until podman exec s systemctl is-active basic.target; do sleep 1; done && podman exec s cat /proc/1/comm && podman exec s sh -c 'systemctl show -p SystemState | cut -d = -f 2; echo running'
+--network ns:               | 0 dummy0    | ip netns add $LANE && ip -n $LANE link add dummy0 type dummy && podman run --rm --network ns:/run/netns/$LANE bb ls /sys/class/net; ip netns delete $LANE
+--rootfs                    | 0 content   | run -v $WORK/shared:/v --rootfs $(podman image mount bb):O cat /v/file; podman image unmount -f bb >/dev/null
+--systemd                   | 0 running   | podman run -d --name s --network none --systemd always --tmpfs /tmp:notmpcopyup --rootfs /:O /lib/systemd/systemd systemd.unit=basic.target && until podman exec s systemctl is-active basic.target; do sleep 1; done && podman exec s cat /proc/1/comm && podman exec s sh -c 'systemctl show -p SystemState | cut -d = -f 2; echo running'
 rm -f of systemd            | 0           | podman rm -f -t 0 s
 
 pod                         | 0           | podman pod create --name p --network none --hostname together && podman run -d --name one --pod p bb sh -c 'echo shared >/dev/shm/file; sleep 1000' && podman run -d --name two --pod p bb sleep 1000

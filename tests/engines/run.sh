@@ -10,8 +10,9 @@ repository=$(cd "$here/../.." && pwd)
 
 inside() {
     install -m 755 "$repository/build/engines/bin/oci-run" /usr/bin/oci-run
-    local examples=$repository/build/engines/share/doc/oci-run/examples
-    install -D -m 644 -t /etc/containers/containers.conf.d "$examples/podman/oci-run.conf"
+    export EXAMPLES=$repository/build/engines/share/doc/oci-run/examples
+    install -D -m 644 -t /etc/containers/containers.conf.d "$EXAMPLES/podman/oci-run.conf"
+    echo containers:1000000:1000000 | tee -a /etc/subuid >>/etc/subgid # for podman's --userns=auto
     export PYTHONDONTWRITEBYTECODE=1
     exec "$repository/tests/vm/nothing_left.sh" /usr/bin/python3 "$here/compare.py" "$@"
 }
@@ -22,4 +23,5 @@ fi
 "$repository/tests/packages.sh" vm engines
 # What a user installs is what is tested, with its configuration files for the engines.
 cmake --install "$repository/build/release" --prefix "$repository/build/engines" >/dev/null
+[[ -z ${OCI_RUN:-} ]] || cp "$OCI_RUN" "$repository/build/engines/bin/oci-run"
 exec "$repository/tests/vm/run.sh" --systemd "$here/run.sh" --inside "$@"
