@@ -136,7 +136,8 @@ Result<spec::Process> exec_process(Invocation const& invocation, spec::Spec cons
     bool const has_command = invocation.arguments.size() > 1;
     if (options.given("process")) {
         for (auto const name : process_options)
-            if (options.given(name))
+            // conmon repeats in an option that the process in the file has a terminal.
+            if (name != "tty" && options.given(name))
                 return fail("--", name, ": has no effect besides --process, which describes the whole process");
         if (has_command)
             return fail("--process: describes the whole process, there cannot be another command");

@@ -268,7 +268,7 @@ def test_missing_process_file(container):
 
 def test_a_process_file_describes_everything(container, process_file):
     path = process_file()
-    for options in (["--user", "1"], ["-t"], ["--cap", "CAP_CHOWN"], ["-e", "A=b"], ["--cwd", "/"]):
+    for options in (["--user", "1"], ["--cap", "CAP_CHOWN"], ["-e", "A=b"], ["--cwd", "/"]):
         container.oci("exec", "-p", path, *options, container.id).failed("besides --process", rc=255)
     container.oci("exec", "-p", path, container.id, "true").failed("--process", "another command", rc=255)
 

@@ -76,6 +76,15 @@ def test_size_by_the_process_file(container, bundle, console):
     assert read_until(console.receive(), "END") == "25 80\nEND\n"
 
 
+def test_by_the_process_file_and_the_option(container, bundle, console):
+    """conmon's form."""
+    path = bundle.path / "process.json"
+    path.write_text(json.dumps({"terminal": True, "cwd": "/", "args": ["/bin/sh", "-c", "tty; echo END"],
+                                "env": ["PATH=/bin"], "user": {"uid": 0, "gid": 0}}))
+    container.exec_detached("--process", path, "--tty", "--console-socket", console.path, ...)
+    assert read_until(console.receive(), "END") == "/dev/pts/0\nEND\n"
+
+
 def test_of_a_created_container(oci, bundle, console):
     container = oci.create(bundle.sh("true"))
     assert in_terminal(container, console, "test -t 0 && echo tty") == "tty\nEND\n"
