@@ -13,12 +13,13 @@
 #   validation_vm  the conformance suite and our programs in the virtual machine
 #   selinux      labels, and the program of the suite for them, in a virtual machine that enforces an SELinux policy
 #   systemd      the systemd driver and rootless containers, in a virtual machine with systemd
+#   engines      podman, Docker and others with oci-run and with another runtime, in a virtual machine with systemd
 #   fields       the table of config.json's fields, out of what the groups before it have shown: not alone
 # --full: the unit tests, too, with sanitizers. Without GROUP: all of them.
 set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$repository"
-groups=(unit schema plans lint containers validation asan vm validation_vm selinux systemd fields)
+groups=(unit schema plans lint containers validation asan vm validation_vm selinux systemd engines fields)
 
 build() { # PRESET [TARGET...]
     local preset=$1
@@ -113,6 +114,10 @@ group_systemd() {
     (cd build/release && cpack >/dev/null)
     OCI_RUN=$repository/build/release/oci-run tests/vm/run.sh --systemd tests/vm/nothing_left.sh \
         tests/containers/run.sh --systemd --quiet --fields --capture=no systemd
+}
+group_engines() {
+    build release
+    tests/engines/run.sh
 }
 group_fields() { tests/field_table.py "$OCI_RUN_FIELD_LINES"; }
 group_asan_unit() {

@@ -35,7 +35,7 @@ rm                          | 0           | buildah rm b
 
 bud                         | 0 made      | buildah bud -q --network none -t built -f Containerfile . && buildah from --name built built && run built -- cat own && buildah rm built && buildah rmi built
 bud: limits                 | 0           | printf 'FROM localhost/bb\nRUN cat /sys/fs/cgroup/memory.max\n' | buildah bud -q --network none -m 64m -f - . && buildah rmi -f -a >/dev/null && buildah pull -q docker-archive:$IMAGE >/dev/null
-bud: a program that fails   | 1           | printf 'FROM localhost/bb\nRUN exit 3\n' | buildah bud -q --network none -f - .
+bud: a program that fails   | 3           | printf 'FROM localhost/bb\nRUN exit 3\n' | buildah bud -q --network none -f - .
 """)
 
 ENGINES = [Engine("buildah", "runc", set_up, BLOCKS)]

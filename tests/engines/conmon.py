@@ -14,28 +14,30 @@ def set_up(lane):
               "--container-pidfile", "$WORK/pid", "--conmon-pidfile", "$WORK/conmon.pid"]
     errors = ["--runtime-arg", "--log-format=json", "--runtime-arg", "--log", f"--runtime-arg={work}/oci-log"]
     # Descriptor 3 gets what podman waits for: the process id, or -1 and the error.
+    # conmon goes on in the background: this waits until it has written that.
+    lane.command("told", "sh", "-c", "'until jq .data sync 2>/dev/null | grep .; do sleep 0.1; done'")
     lane.command("conmon", "env", "_OCI_SYNCPIPE=3", *common, *errors, "--systemd-cgroup")
     lane.command("conmon-exec", "env", "_OCI_SYNCPIPE=3", *common, *errors, "--exec")
-    # With processes for others to see, not their numbers.
-    lane.command("synced", "sed", "-E", "'s/: ?[1-9][0-9]*/: PID/'", "$WORK/sync")
+
 
 
 BLOCKS = blocks(r"""
-create                      | 0 {"data": PID} | conmon -c $LANE -u u -n n -b $WORK/b 3>sync; until test -s sync; do sleep 0.1; done; synced
+create                      | 0 true      | conmon -c $LANE -u u -n n -b $WORK/b 3>sync; test $(told) = $(cat pid) && echo true
 pid file without newline    | 0 0         | tr -d 0-9 <pid | wc -c
 state                       | 0 created   | test "$($RUNTIME state $LANE | jq .pid)" = "$(cat pid)" && $RUNTIME state $LANE | jq -r '.status, .bundle, .annotations.engine'
 the parent is conmon        | 0 conmon    | cat /proc/$(ps -o ppid= -p $(cat pid) | tr -d ' ')/comm
 start                       | 0           | $RUNTIME start $LANE
 log                         | 0 started   | until test -s log; do sleep 0.1; done; cut -d ' ' -f 2- log
 exec                        | 0 in        | rm -f log; conmon-exec -c $LANE -u e1 -n n -b $WORK/b --exec-process-spec $WORK/in.json 3>sync; until test -s exits/$LANE; do sleep 0.1; done; cat exits/$LANE; echo; cut -d ' ' -f 2- log
-exec: pid file              | 0 {"data": PID} | synced; tr -d 0-9 <pid | wc -c
-exec: terminal              | 0 /dev/pts  | rm -f log exits/*; conmon-exec -t -c $LANE -u e2 -n n -b $WORK/b --exec-process-spec $WORK/tty.json 3>sync; until test -s exits/$LANE; do sleep 0.1; done; cat exits/$LANE; echo; cut -d ' ' -f 2- log
-exec: no pid file on failure | 0 no pid file | rm -f exits/* pid; conmon-exec -c $LANE -u e3 -n n -b $WORK/b --exec-process-spec $WORK/missing.json 3>sync 2>/dev/null; test -e pid || echo no pid file; grep -o '"data": *-1' sync; grep -o 'executable file not found' oci-log | head -n 1
+exec: pid file              | 0 0         | test $(told) = $(cat pid) && tr -d 0-9 <pid | wc -c
+exec: terminal              | 0 /dev/pts  | rm -f log exits/*; conmon-exec -t -c $LANE -u e2 -n n -b $WORK/b --exec-process-spec $WORK/tty.json 3>sync; test $(told) -gt 0 && until test -s exits/$LANE; do sleep 0.1; done; cat exits/$LANE; echo; cut -d ' ' -f 2- log
+exec: no pid file on failure | 0 no pid file | rm -f pid; conmon-exec -c $LANE -u e3 -n n -b $WORK/b --exec-process-spec $WORK/missing.json 3>sync 2>/dev/null; told; test -e pid || echo no pid file; grep -o 'executable file not found in $PATH' oci-log
 kill, exit file             | 0 9         | rm -f exits/*; $RUNTIME kill $LANE 15 && until test -s exits/$LANE; do sleep 0.1; done; cat exits/$LANE
 delete --force              | 0           | $RUNTIME delete --force $LANE
 
-create: no such program     | 0 executable file not found in $PATH | rm -f sync oci-log; conmon -c $LANE -u u -n n -b $WORK/missing 3>sync 2>/dev/null; grep -o '"data": *-[0-9]*' sync; jq -r .level oci-log; jq -r .msg oci-log | grep -o 'exec.*executable file not found in $PATH' | sed 's/exec/executable/; s/^.*executable file/executable file/'
-terminal                    | 0 {"data": PID} | rm -f sync log; conmon -t -c $LANE -u u -n n -b $WORK/terminal 3>sync; until test -s sync; do sleep 0.1; done; synced
+create: no such program     | 0 -1        | rm -f oci-log; conmon -c $LANE -u u -n n -b $WORK/missing 3>sync 2>/dev/null; told
+create: the log             | 0 executable file not found in $PATH | jq -r 'select(.level == "error").msg' oci-log | grep -o 'executable file not found in $PATH'
+terminal                    | 0 true      | rm -f log; conmon -t -c $LANE -u u -n n -b $WORK/terminal 3>sync; test $(told) = $(cat pid) && echo true
 terminal: output            | 0 started   | $RUNTIME start $LANE && until test -s log; do sleep 0.1; done; cut -d ' ' -f 2- log
 terminal: delete --force    | 0           | $RUNTIME delete --force $LANE
 """)

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """containerd with its client `ctr`: the shim io.containerd.runc.v2 calls the runtime; with both cgroup drivers."""
 
-from engine import Engine, blocks
+from engine import Engine, blocks, only_full
 
 
 def start(lane):
     """A containerd of the lane's own, with the example's configuration."""
     socket = lane.folder / "containerd.sock"
     lane.command("ctr", "/usr/bin/ctr", "--address", socket, "--namespace", lane.runtime)
-    lane.start("containerd", "--config", "$EXAMPLES/containerd/config.toml".replace("$EXAMPLES", lane.environment["EXAMPLES"]),
+    lane.start("containerd", "--config", f"{lane.environment['EXAMPLES']}/containerd/config.toml",
                "--address", socket, "--root", lane.folder / "root", "--state", lane.folder / "state", "--log-level", "warn",
                ready="ctr version")
 
@@ -22,14 +22,17 @@ def set_up_with(*driver):
     return set_up
 
 
-BASIC = r"""
+ONE_SHOT = r"""
+the example                 | 0 1         | containerd --config $EXAMPLES/containerd/config.toml config dump | grep -c 'BinaryName = "/usr/bin/oci-run"'
 output                      | 0 hello     | run --rm $BB c echo hello
 exit code 3                 | 3           | run --rm $BB c sh -c 'exit 3'
 no such program             | 1 executable file not found in $PATH | run --rm $BB c no-such-program 2>&1 | grep -o 'exec: "no-such-program": executable file not found in $PATH'
 no such path                | 1 no such file or directory | run --rm $BB c /no/such 2>&1 | grep -o 'no such file or directory'
 not executable              | 1 permission denied | run --rm $BB c /etc/passwd 2>&1 | grep -o 'permission denied'
 terminal                    | 0 /dev/pts  | script -qec 'run --rm --tty $BB c sh -c "tty; test -t 0 && test -t 1 && echo yes"' /dev/null
+"""
 
+LIFE = r"""
 run -d                      | 0           | run -d --memory-limit 67108864 $BB c sh -c 'trap "exit 9" TERM; while :; do sleep 0.2; done'
 tasks ls                    | 0 RUNNING   | ctr tasks ls | awk '$1 == "c" { print $3 }'
 exec                        | 0 in        | ctr tasks exec --exec-id e1 c echo in
@@ -66,6 +69,6 @@ checkpoint: kill and delete | 0           | ctr tasks kill -s KILL k; ctr tasks 
 """
 
 ENGINES = [
-    Engine("containerd", "runc", set_up_with("--runc-systemd-cgroup"), blocks(BASIC + RUN + CHECKPOINT)),
-    Engine("containerd-cgroupfs", "runc", set_up_with(), blocks(BASIC)),
+    Engine("containerd", "runc", set_up_with("--runc-systemd-cgroup"), blocks(ONE_SHOT + LIFE + RUN + CHECKPOINT)),
+    Engine("containerd-cgroupfs", "runc", set_up_with(), blocks(LIFE) + only_full(ONE_SHOT)),
 ]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Docker: the runtime as an additional one and as the default one; with both cgroup drivers."""
 
-from engine import Engine, blocks
+from engine import Engine, blocks, only_full
 
 DOCKERFILE = """FROM bb
 RUN echo made >/file && id -u
@@ -31,7 +31,7 @@ def set_up_with(driver):
     return set_up
 
 
-BASIC = r"""
+ONE_SHOT = r"""
 output                      | 0 hello     | run bb echo hello
 a runtime by name           | 0 named     | run --runtime $LANE bb echo named
 standard error, input       | 0 typed     | echo typed | run -i bb sh -c 'echo oops >&2; cat' 2>&1
@@ -42,7 +42,9 @@ exit code 3                 | 3           | run bb sh -c 'exit 3'
 127: no such path           | 127 no such file or directory | run bb /no/such 2>&1 | grep -o 'no such file or directory'
 terminal                    | 0 /dev/pts  | script -qec 'run -it bb sh -c "tty; test -t 0 && test -t 1 && echo yes"' /dev/null
 limits                      | 0 67108864  | run -m 64m --memory-swap 96m --memory-reservation 32m --cpus 0.5 --cpu-shares 512 --cpuset-cpus 0 --pids-limit 33 bb sh -c 'cd /sys/fs/cgroup; grep . memory.max memory.swap.max memory.low cpu.max cpu.weight cpuset.cpus pids.max'
+"""
 
+LIFE = r"""
 run -d                      | 0           | docker run -d --name c --network none -m 64m bb sh -c 'trap "exit 9" TERM; trap "echo hup" HUP; echo started; while :; do sleep 0.2; done'
 logs                        | 0 started   | until docker logs c | grep started; do sleep 0.2; done
 inspect: running            | 0 running   | docker inspect -f '{{.State.Status}} {{.State.Running}} {{.State.Paused}} {{.State.OOMKilled}} {{.HostConfig.Runtime}}' c
@@ -103,6 +105,6 @@ restore: rm                 | 0           | docker rm -f k
 """
 
 ENGINES = [
-    Engine("docker", "runc", set_up_with("systemd"), blocks(BASIC + RUN + CHECKPOINT)),
-    Engine("docker-cgroupfs", "runc", set_up_with("cgroupfs"), blocks(BASIC)),
+    Engine("docker", "runc", set_up_with("systemd"), blocks(ONE_SHOT + LIFE + RUN + CHECKPOINT)),
+    Engine("docker-cgroupfs", "runc", set_up_with("cgroupfs"), blocks(LIFE) + only_full(ONE_SHOT)),
 ]

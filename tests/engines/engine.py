@@ -2,8 +2,8 @@
 """What an engine is for these tests: how it is set up with a runtime, and its table of actions.
 
 An action is one line of a table: `name | exit code, and a text that must be in the output | shell command`. Actions of a
-block (up to an empty line) run in order, with each runtime; after a block nothing may be left. A line `@full` makes the
-block one for `--full`; `@when COMMAND` leaves it out unless the command succeeds."""
+block (up to an empty line) run in order, with each runtime; after a block nothing may be left. A line `@when COMMAND`
+leaves the block out unless the command succeeds."""
 
 import dataclasses
 import os
@@ -27,7 +27,7 @@ class Action:
 @dataclasses.dataclass
 class Block:
     actions: list = dataclasses.field(default_factory=list)
-    full: bool = False
+    only_full: bool = False  # with --full
     when: str = "true"
 
 
@@ -37,8 +37,6 @@ def blocks(table):
     for line in map(str.strip, table.splitlines()):
         if line == "":
             found.append(Block())
-        elif line == "@full":
-            found[-1].full = True
         elif line.startswith("@when "):
             found[-1].when = line.removeprefix("@when ")
         elif not line.startswith("#"):
@@ -46,6 +44,11 @@ def blocks(table):
             code, _, text = expected.partition(" ")
             found[-1].actions.append(Action(name, int(code), text, command))
     return [block for block in found if block.actions]
+
+
+def only_full(table):
+    """The same, for --full."""
+    return [dataclasses.replace(block, only_full=True) for block in blocks(table)]
 
 
 @dataclasses.dataclass
@@ -129,7 +132,7 @@ class Lane:
         return path.read_text(errors="replace")[-4000:] if path.exists() else ""
 
     def plain(self, text):
-        """Without ids, names of the lane, and returns of terminals."""
-        text = text.replace("\r", "").replace(str(self.folder), "WORK")
+        """Without ids, names of the lane, returns of terminals and what they echo of the end of input."""
+        text = re.sub(r"\r|\^@|\^D\b\b", "", text).replace(str(self.folder), "WORK")
         text = re.sub(rf"(/usr/s?bin/)?\b{re.escape(self.runtime)}\b(?!-tests)", "RUNTIME", text)
         return re.sub(r"\b[0-9a-f]{64}\b|\b[0-9a-f]{12}\b", "ID", text)

@@ -4,7 +4,7 @@
 import json
 
 import user
-from engine import Engine, blocks
+from engine import Engine, blocks, only_full
 
 # Allows all but mkdir(2).
 SECCOMP = {"defaultAction": "SCMP_ACT_ALLOW",
@@ -27,8 +27,7 @@ def set_up_with(manager, storage="overlay", runtime_option="--runtime", before=l
     return set_up
 
 
-# What every set-up of podman is asked for.
-BASIC = r"""
+ONE_SHOT = r"""
 output                      | 0 hello     | run bb echo hello
 standard error              | 0 oops      | run bb sh -c 'echo oops >&2' 2>&1 >/dev/null
 standard input              | 0 typed     | echo typed | run -i bb cat
@@ -39,7 +38,10 @@ exit code 3                 | 3           | run bb sh -c 'exit 3'
 126: not executable         | 126 permission denied | run bb /etc/passwd 2>&1 | grep -io 'permission denied' | tr A-Z a-z
 127: no such program        | 127         | run bb no-such-program
 127: no such path           | 127         | run bb /no/such/program
+"""
 
+# Every set-up of podman is asked for these.
+LIFE = r"""
 run -d                      | 0           | podman run -d --name c --network none --stop-signal USR1 bb sh -c 'trap "exit 9" USR1; trap "echo hup" HUP; echo started; while :; do sleep 0.2; done'
 logs                        | 0 started   | until podman logs c | grep started; do sleep 0.2; done
 inspect: running            | 0 running   | podman inspect -f '{{.State.Status}} {{.State.Running}} {{.State.OOMKilled}} {{.OCIRuntime}} {{.HostConfig.CgroupManager}}' c
@@ -149,7 +151,8 @@ rm -f after a checkpoint    | 0           | podman rm -f -t 0 k
 """
 
 ENGINES = [
-    Engine("podman", "crun", set_up_with("systemd"), blocks(BASIC + RUN + LIMITS + SYSTEM + CHECKPOINT)),
-    Engine("podman-cgroupfs", "runc", set_up_with("cgroupfs"), blocks(BASIC + LIMITS)),
-    Engine("podman-user", "crun", set_up_with("systemd", storage="vfs", before=user.become), blocks(BASIC + USER + LIMITS)),
+    Engine("podman", "crun", set_up_with("systemd"), blocks(ONE_SHOT + LIFE + RUN + LIMITS + SYSTEM + CHECKPOINT)),
+    Engine("podman-cgroupfs", "runc", set_up_with("cgroupfs"), blocks(LIFE + LIMITS) + only_full(ONE_SHOT)),
+    Engine("podman-user", "crun", set_up_with("systemd", storage="vfs", before=user.become),
+           blocks(LIFE + USER + LIMITS) + only_full(ONE_SHOT)),
 ]
