@@ -79,6 +79,9 @@ char const* check(char const* path) {
     if (::stat(path, &status) != 0)
         fail(errno, "exec: \"", path, "\": stat ", path);
     int const problem = executable(path);
+    // execve(2)'s own error, too: versions of Docker before 23 tell the exit code 126 by its text alone.
+    if (problem == EISDIR)
+        fail(EACCES, "exec: \"", path, "\": is a directory");
     if (problem != 0)
         fail(problem, "exec: \"", path, "\"");
     return path;

@@ -67,7 +67,7 @@ def test_program_is_looked_up_in_the_containers_path(oci, bundle):
 
 @pytest.mark.parametrize("name, text", [
     ("no-such-program", "executable file not found in $PATH"), ("/no/such/program", "no such file or directory"),
-    ("/etc", "is a directory")])
+    ("/etc", "is a directory: permission denied")])
 def test_program_that_cannot_be_run(container, name, text):
     container.exec(name).failed(name.split("/")[-1], text, rc=255)
 

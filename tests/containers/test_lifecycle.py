@@ -172,7 +172,7 @@ def test_without_process_create_works_and_start_does_not(oci, bundle):
 @pytest.mark.parametrize("name, text", [
     ("no-such-program", 'exec: "no-such-program": executable file not found in $PATH'),
     ("/no/such/program", "no such file or directory"),
-    ("/etc", "is a directory"),
+    ("/etc", "is a directory: permission denied"),
     ("/not-executable", "permission denied"),
 ])
 @pytest.mark.parametrize("command", ["create", "run"])

@@ -41,32 +41,33 @@ exit code 3                 | 3           | run bb sh -c 'exit 3'
 127: no such program        | 127 executable file not found in $PATH | run bb no-such-program 2>&1 | grep -o 'exec: "no-such-program": executable file not found in $PATH'
 127: no such path           | 127 no such file or directory | run bb /no/such 2>&1 | grep -o 'no such file or directory'
 terminal                    | 0 /dev/pts  | script -qec 'run -it bb sh -c "tty; test -t 0 && test -t 1 && echo yes"' /dev/null
-limits                      | 0 67108864  | run -m 64m --memory-swap 96m --memory-reservation 32m --cpus 0.5 --cpu-shares 512 --cpuset-cpus 0 --pids-limit 33 bb sh -c 'cd /sys/fs/cgroup; grep . memory.max memory.swap.max memory.low cpu.max cpu.weight cpuset.cpus pids.max'
+limits                      | 0 67108864  | run -m 64m --memory-swap 96m --memory-reservation 32m --cpus 0.5 --cpuset-cpus 0 --pids-limit 33 bb sh -c 'cd /sys/fs/cgroup; grep . memory.max memory.swap.max memory.low cpu.max cpuset.cpus pids.max'
+limits: shares              | 0 59        | run --cpu-shares 512 bb cat /sys/fs/cgroup/cpu.weight
 """
 
 LIFE = r"""
-run -d                      | 0           | docker run -d --name c --network none -m 64m bb sh -c 'trap "exit 9" TERM; trap "echo hup" HUP; echo started; while :; do sleep 0.2; done'
-logs                        | 0 started   | until docker logs c | grep started; do sleep 0.2; done
-inspect: running            | 0 running   | docker inspect -f '{{.State.Status}} {{.State.Running}} {{.State.Paused}} {{.State.OOMKilled}} {{.HostConfig.Runtime}}' c
-exec                        | 0 in        | docker exec c echo in
-exec: exit code             | 7           | docker exec c sh -c 'exit 7'
-exec: options               | 0 1000      | docker exec --user user --workdir /tmp --env A=b c sh -c 'id -u; id -G; pwd; echo $A $HOME'
-exec --privileged           | 0 CapEff    | docker exec --privileged c grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status
-exec: no such program       | 126         | docker exec c no-such-program 2>&1 | grep -o 'executable file not found in $PATH'
-exec: not executable        | 126         | docker exec c /etc/passwd 2>&1 | grep -o 'permission denied' | tail -n 1
-exec -it                    | 0 /dev/pts  | script -qec 'docker exec -it c sh -c "tty; test -t 0 && test -t 1 && echo yes"' /dev/null
-top                         | 0 sleep     | docker top c -eo args | sort -u
-stats                       | 0 64MiB     | docker stats --no-stream --format '{{.Name}} {{.MemUsage}}' c | sed 's/ .* / /'
-pause                       | 0 paused    | docker pause c && docker inspect -f '{{.State.Status}}' c
-exec in a paused container  | 1 is paused | docker exec c true 2>&1 | grep -o 'is paused'
-unpause                     | 0 running   | docker unpause c && docker inspect -f '{{.State.Status}}' c
-update                      | 0 83886080  | docker update -m 80m --memory-swap 90m --cpus 0.7 --pids-limit 44 c && docker exec c sh -c 'cd /sys/fs/cgroup; grep . memory.max memory.swap.max pids.max cpu.max'
-kill -s HUP                 | 0 hup       | docker kill -s HUP c && until docker logs c | grep hup; do sleep 0.2; done
-stop                        | 0           | docker stop -t 60 c
-inspect: stopped            | 0 exited 9  | docker inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.State.Pid}} {{.State.Error}}' c
-start, kill                 | 0 137       | docker start c && docker kill c && docker wait c
-events                      | 0 oom,kill  | docker events --since 0 --until $(date +%s) --filter container=c --format '{{.Status}}' | sed 's/:.*//' | sort -u | paste -s -d ,
-rm                          | 0           | docker rm c
+run -d                      | 0           | docker run -d --name c1 --network none -m 64m bb sh -c 'trap "exit 9" TERM; trap "echo hup" HUP; echo started; while :; do sleep 0.2; done'
+logs                        | 0 started   | until docker logs c1 | grep started; do sleep 0.2; done
+inspect: running            | 0 running   | docker inspect -f '{{.State.Status}} {{.State.Running}} {{.State.Paused}} {{.State.OOMKilled}} {{.HostConfig.Runtime}}' c1
+exec                        | 0 in        | docker exec c1 echo in
+exec: exit code             | 7           | docker exec c1 sh -c 'exit 7'
+exec: options               | 0 1000      | docker exec --user user --workdir /tmp --env A=b c1 sh -c 'id -u; id -G; pwd; echo $A $HOME'
+exec --privileged           | 0 CapEff    | docker exec --privileged c1 grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status
+exec: no such program       | 126         | docker exec c1 no-such-program 2>&1 | grep -o 'executable file not found in $PATH'
+exec: not executable        | 126         | docker exec c1 /etc/passwd 2>&1 | grep -o 'permission denied' | tail -n 1
+exec -it                    | 0 /dev/pts  | script -qec 'docker exec -it c1 sh -c "tty; test -t 0 && test -t 1 && echo yes"' /dev/null
+top                         | 0 echo started | docker top c1 -eo args | grep -o 'echo started'
+stats                       | 0 64MiB     | docker stats --no-stream --format '{{.Name}} {{.MemUsage}}' c1 | sed 's/ .* / /'
+pause                       | 0 paused    | docker pause c1 && docker inspect -f '{{.State.Status}}' c1
+exec in a paused container  | 1 is paused | docker exec c1 true 2>&1 | grep -o 'is paused'
+unpause                     | 0 running   | docker unpause c1 && docker inspect -f '{{.State.Status}}' c1
+update                      | 0 83886080  | docker update -m 80m --memory-swap 90m --cpus 0.7 --pids-limit 44 c1 && docker exec c1 sh -c 'cd /sys/fs/cgroup; grep . memory.max memory.swap.max pids.max cpu.max'
+kill -s HUP                 | 0 hup       | docker kill -s HUP c1 && until docker logs c1 | grep hup; do sleep 0.2; done
+stop                        | 0           | docker stop -t 60 c1
+inspect: stopped            | 0 exited 9  | docker inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.State.Pid}} {{.State.Error}}' c1
+start, kill                 | 0 137       | docker start c1 && docker kill c1 && docker wait c1
+events                      | 0 die       | docker events --since 0 --until $(date +%s) --filter container=c1 --format '{{.Status}}' | sed 's/:.*//' | sort -u | paste -s -d ,
+rm                          | 0           | docker rm c1
 """
 
 RUN = r"""
@@ -86,12 +87,12 @@ apparmor                    | 0 docker-default | run bb cat /proc/self/attr/curr
 mounts                      | 0 proc      | run bb sh -c 'cut -d " " -f 2,3,4 /proc/mounts | grep -vE "^/ |/etc/"; ls /dev | sort'
 process state               | 0 NoNewPrivs | run bb sh -c 'grep -E "^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp|SigIgn|SigBlk)" /proc/self/status; umask; ulimit -a'
 
-restart policy              | 0 2         | docker run -d --name r --network none --restart on-failure:2 bb sh -c 'exit 4' && until docker inspect -f '{{.State.Status}} {{.RestartCount}} {{.State.ExitCode}}' r | grep 'exited 2'; do sleep 0.5; done
-restart policy: rm          | 0           | docker rm -f r
-out of memory               | 0 true      | docker run --name m --network none -m 8m bb sh -c 'x=$(head -c 20m /dev/zero | tr "\0" x); echo $x | wc -c'; docker inspect -f '{{.State.ExitCode}} {{.State.OOMKilled}}' m; docker rm m
-create, start -a            | 5           | docker create --name a --network none bb sh -c 'echo attached; exit 5' && docker start -a a
-create, start -a: rm        | 0           | docker rm -f a
-no such program: not left   | 0 created 127 | docker run -d --name n --network none bb no-such-program 2>/dev/null; docker inspect -f '{{.State.Status}} {{.State.ExitCode}}' n; docker rm n
+restart policy              | 0 2         | docker run -d --name r1 --network none --restart on-failure:2 bb sh -c 'exit 4' && until docker inspect -f '{{.State.Status}} {{.RestartCount}} {{.State.ExitCode}}' r1 | grep 'exited 2'; do sleep 0.5; done
+restart policy: rm          | 0           | docker rm -f r1
+out of memory               | 0 true      | docker run --name m1 --network none -m 8m bb sh -c 'x=$(head -c 20m /dev/zero | tr "\0" x); echo $x | wc -c'; docker inspect -f '{{.State.ExitCode}} {{.State.OOMKilled}}' m1; docker rm m1
+create, start -a            | 5           | docker create --name a1 --network none bb sh -c 'echo attached; exit 5' && docker start -a a1
+create, start -a: rm        | 0           | docker rm -f a1
+no such program: not left   | 0 created 127 | docker run -d --name n1 --network none bb no-such-program 2>/dev/null; docker inspect -f '{{.State.Status}} {{.State.ExitCode}}' n1; docker rm n1
 
 build                       | 0           | DOCKER_BUILDKIT=0 docker build -q --network none -t built context && run built && docker image rm built
 build with BuildKit         | 0 made      | DOCKER_BUILDKIT=1 docker build -q --network none -t built context && run built && docker image rm built
@@ -99,9 +100,9 @@ build with BuildKit         | 0 made      | DOCKER_BUILDKIT=1 docker build -q --
 
 CHECKPOINT = r"""
 @when $RUNTIME checkpoint --help
-checkpoint                  | 0 exited    | docker run -d --name k --network none bb sleep 1000 && docker checkpoint create k one && docker wait k >/dev/null; docker inspect -f '{{.State.Status}}' k
-restore                     | 0 running   | docker start --checkpoint one k && docker inspect -f '{{.State.Status}}' k
-restore: rm                 | 0           | docker rm -f k
+checkpoint                  | 0 exited    | docker run -d --name k1 --network none bb sleep 1000 && docker checkpoint create k1 one && docker wait k1 >/dev/null; docker inspect -f '{{.State.Status}}' k1
+restore                     | 0 running   | docker start --checkpoint one k1 && docker inspect -f '{{.State.Status}}' k1
+restore: rm                 | 0           | docker rm -f k1
 """
 
 ENGINES = [

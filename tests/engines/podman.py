@@ -52,7 +52,7 @@ exec: no such program       | 127         | podman exec c no-such-program
 exec: not executable        | 126         | podman exec c /etc/passwd
 exec -i                     | 0 typed     | echo typed | podman exec -i c cat
 exec -t                     | 0 /dev/pts  | script -qec 'podman exec -it c sh -c "tty; test -t 0 && test -t 1 && echo yes"' /dev/null
-top                         | 0 sleep     | podman top c args | sort -u
+top                         | 0 echo started | podman top c args | grep -o 'echo started'
 pause                       | 0           | podman pause c
 inspect: paused             | 0 paused    | podman inspect -f '{{.State.Status}}' c
 unpause                     | 0           | podman unpause c
@@ -101,11 +101,12 @@ processor state             | 0 NoNewPrivs | run bb sh -c 'grep -E "^(Uid|Gid|Gr
 
 LIMITS = r"""
 limits: memory              | 0 67108864  | run -m 64m --memory-swap 96m --memory-reservation 32m bb sh -c 'cd /sys/fs/cgroup; grep . memory.max memory.swap.max memory.low'
-limits: cpu                 | 0 50000     | run --cpus 0.5 --cpu-shares 512 --cpuset-cpus 0 bb sh -c 'cd /sys/fs/cgroup; grep . cpu.max cpu.weight cpuset.cpus cpuset.cpus.effective'
+limits: cpu                 | 0 50000     | run --cpus 0.5 --cpuset-cpus 0 bb sh -c 'cd /sys/fs/cgroup; grep . cpu.max cpuset.cpus cpuset.cpus.effective'
+limits: shares              | 0 59        | run --cpu-shares 512 bb cat /sys/fs/cgroup/cpu.weight
 limits: pids                | 0 33        | run --pids-limit 33 bb sh -c 'cd /sys/fs/cgroup; grep . pids.max'
 limits: out of memory       | 137         | run -m 8m bb sh -c 'x=$(head -c 20m /dev/zero | tr "\0" x); echo $x | wc -c'
 
-update                      | 0 83886080  | podman run -d --name u --network none -m 64m --cpus 0.5 bb sleep 1000 && podman update -m 80m --pids-limit 44 --cpus 0.7 u && podman exec u sh -c 'cd /sys/fs/cgroup; grep . memory.max pids.max cpu.max'
+update                      | 0 83886080  | podman run -d --name u --network none -m 64m --cpus 0.5 bb sleep 1000 && podman update -m 80m --cpus 0.7 u && podman exec u sh -c 'cd /sys/fs/cgroup; grep . memory.max cpu.max'
 rm -f                       | 0           | podman rm -f -t 0 u
 """
 

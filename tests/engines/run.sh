@@ -13,6 +13,7 @@ inside() {
     export EXAMPLES=$repository/build/engines/share/doc/oci-run/examples
     install -D -m 644 -t /etc/containers/containers.conf.d "$EXAMPLES/podman/oci-run.conf"
     echo containers:1000000:1000000 | tee -a /etc/subuid >>/etc/subgid # for podman's --userns=auto
+    ip netns add first && ip netns delete first # mounts /run/netns, for good
     export PYTHONDONTWRITEBYTECODE=1
     exec "$repository/tests/vm/nothing_left.sh" /usr/bin/python3 "$here/compare.py" "$@"
 }

@@ -70,7 +70,7 @@ TEST(Finisher, TellsWhyAProgramCannotBeExecuted) {
     auto const plain = folder.file("plain", "#!/bin/sh\n");
     BadProgram const cases[] = {
         {"/no/such/file", "exec: \"/no/such/file\": stat /no/such/file", ENOENT},
-        {"/", "exec: \"/\"", EISDIR},
+        {"/", "exec: \"/\": is a directory", EACCES},
         {"/dev/null", "exec: \"/dev/null\"", EACCES},
         {plain, concat("exec: \"", plain, "\""), EACCES},
         {"plain", "exec: \"plain\"", EACCES},
