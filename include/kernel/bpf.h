@@ -12,8 +12,7 @@
 namespace oci::kernel {
 
 /// Loads a device program (instructions as struct bpf_insn, 8 bytes each). A verifier refusal carries the end of its
-/// log. RLIMIT_MEMLOCK is raised as far as possible first; a failure to do so is ignored (kernels since 5.11 do not
-/// need it).
+/// log. RLIMIT_MEMLOCK stays as it is, for it is the container's, too: kernels since 5.11 do not charge programs to it.
 Result<Fd> load_device_program(std::span<std::uint64_t const> instructions);
 /// Attaches it to the cgroup with BPF_F_ALLOW_MULTI; programs that were attached directly to this cgroup are replaced
 /// (BPF_F_REPLACE) or detached after, so that exactly this one remains. Read back with BPF_PROG_QUERY.

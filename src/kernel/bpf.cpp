@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <linux/bpf.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -25,19 +24,6 @@ long bpf(unsigned command, union ::bpf_attr& attributes) {
         long const result = ::syscall(SYS_bpf, command, &attributes, sizeof attributes);
         if (result >= 0 || errno != EAGAIN) // EAGAIN: the verifier was interrupted by a signal
             return result;
-    }
-}
-
-/// Before 5.11 programs counted against RLIMIT_MEMLOCK; an outer filter or a missing right must not stop us here.
-void raise_locked_memory_limit() {
-    struct ::rlimit limit {
-        RLIM_INFINITY, RLIM_INFINITY
-    };
-    if (::setrlimit(RLIMIT_MEMLOCK, &limit) == 0)
-        return;
-    if (::getrlimit(RLIMIT_MEMLOCK, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        ::setrlimit(RLIMIT_MEMLOCK, &limit);
     }
 }
 
@@ -136,7 +122,6 @@ Result<void> exchange(int cgroup, int program, Attached const& old) {
 } // namespace
 
 Result<Fd> load_device_program(std::span<std::uint64_t const> instructions) {
-    raise_locked_memory_limit();
     Fd program(load(instructions, nullptr));
     if (program)
         return program;

@@ -350,9 +350,15 @@ def test_delete_force_ends_a_create_that_hangs_in_a_hook(oci, bundle):
 
 @pytest.mark.parametrize("locked", [0, 4096, 65536])
 def test_little_locked_memory(oci, bundle, locked):
-    """Kernels of today do not charge the device filter to it, and raising the limit may be forbidden."""
+    """Kernels of today do not charge the device filter to it."""
     limit = lambda: resource.setrlimit(resource.RLIMIT_MEMLOCK, (locked, locked))
     assert oci.run(bundle.sh("echo fine"), preexec_fn=limit).succeeded().out == "fine\n"
+
+
+def test_locked_memory_is_limited_as_the_callers(oci, bundle):
+    limit = lambda: resource.setrlimit(resource.RLIMIT_MEMLOCK, (4096, 8192))
+    completed = oci.run(bundle.sh("grep locked /proc/self/limits"), preexec_fn=limit).succeeded()
+    assert completed.out.split() == ["Max", "locked", "memory", "4096", "8192", "bytes"]
 
 
 def test_few_descriptors(oci, bundle):

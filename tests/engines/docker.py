@@ -81,10 +81,10 @@ apparmor                    | 0 docker-default | run bb cat /proc/self/attr/curr
 --device                    | 0 opens     | run --device /dev/fuse:/dev/new:r bb sh -c 'head -c 0 /dev/new && echo opens; echo x >/dev/new' 2>&1 || test $? = 1
 --ulimit --sysctl           | 0 200       | run --ulimit nofile=100:200 --sysctl net.ipv4.ip_forward=1 bb sh -c 'ulimit -Sn; ulimit -Hn; cat /proc/sys/net/ipv4/ip_forward'
 --user --workdir --env      | 0 1000      | run --user user --group-add 77 --workdir /made --env A=b --hostname name bb sh -c 'id; pwd; echo $A; hostname'
---pid host --ipc host       | 0 yes       | run --pid host --ipc host bb sh -c 'test $(readlink /proc/self/ns/pid) = $(readlink /proc/1/ns/pid) && echo yes'
+--pid host --ipc host       | 0 systemd   | touch /dev/shm/mark; run --pid host --ipc host bb sh -c 'cat /proc/1/comm; ls /dev/shm'
 --pid container:            | 0 sleep     | docker run -d --name first --network none --ipc shareable bb sleep 1000 && run --pid container:first --ipc container:first bb cat /proc/1/comm && docker rm -f first
 --cgroupns host             | 0 1         | run --cgroupns host bb sh -c 'grep -c . /proc/self/cgroup'
-mounts                      | 0 proc      | run bb sh -c 'cut -d " " -f 2,3,4 /proc/mounts | grep -vE "^/ |/etc/"; ls /dev | sort'
+mounts                      | 0 proc      | run bb sh -c 'cut -d " " -f 2,3 /proc/mounts | grep -vE "^/ |/etc/" | sort; ls /dev | sort; grep -E " /(proc|dev|sys)[^ ]* (proc|tmpfs|sysfs|devpts|mqueue|cgroup2) rw" /proc/mounts | cut -d " " -f 2- | sort'
 process state               | 0 NoNewPrivs | run bb sh -c 'grep -E "^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp|SigIgn|SigBlk)" /proc/self/status; umask; ulimit -a'
 
 restart policy              | 0 2         | docker run -d --name r1 --network none --restart on-failure:2 bb sh -c 'exit 4' && until docker inspect -f '{{.State.Status}} {{.RestartCount}} {{.State.ExitCode}}' r1 | grep 'exited 2'; do sleep 0.5; done

@@ -78,6 +78,7 @@ class Lane:
         self.folder.chmod(0o755)
         self.as_user = []  # in front of each command
         self.daemons = []
+        self.at_end = []  # commands
         self.environment = {"PATH": f"{self.bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                             "HOME": "/root", "TERM": "dumb", "LANG": "C.UTF-8", "WORK": str(folder), "IMAGE": str(image), "BB": "localhost/bb:latest",
                             "EXAMPLES": os.environ["EXAMPLES"], "RUNTIME": f"/usr/bin/{runtime}", "LANE": runtime}
@@ -123,6 +124,8 @@ class Lane:
             time.sleep(0.5)
 
     def stop(self):
+        for command in self.at_end:
+            self.run(command)
         for daemon in reversed(self.daemons):
             daemon.terminate()
             daemon.wait(LIMIT)

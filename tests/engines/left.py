@@ -36,7 +36,7 @@ def processes():
 def mounts():
     with open("/proc/self/mountinfo") as file:
         places = [line.split()[4] for line in file]
-    # podman binds the folder of its storage onto itself, for good.
+    # podman binds the folder of its storage onto itself, until it is told otherwise.
     return [place for place in places if not place.endswith("/root/overlay")]
 
 

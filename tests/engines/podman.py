@@ -23,6 +23,7 @@ def set_up_with(manager, storage="overlay", runtime_option="--runtime", before=l
                      runtime_option, lane.runtime, f"--cgroup-manager={manager}", f"--storage-driver={storage}",
                      "--events-backend=file")
         lane.command("run", "podman", "run", "--rm", "--network=none")
+        lane.at_end.append("umount root/overlay")
         lane.must("podman load --quiet --input $IMAGE && run bb true")  # makes what stays
     return set_up
 
@@ -88,15 +89,16 @@ mask, unmask                | 0           | run --security-opt mask=/etc/passwd 
 --hostname                  | 0 name.domain | run --hostname name.domain bb hostname
 --user, --group-add         | 0 1000      | run --user user --group-add 77 bb id
 --user 5:6                  | 0 5         | run --user 5:6 bb id
---workdir                   | 0 /made/new | run --workdir /made/new bb pwd
---env, --entrypoint         | 0 a b       | run --env A='a b' --entrypoint printenv bb A
---pid host                  | 0 yes       | run --pid host bb sh -c 'test $(readlink /proc/self/ns/pid) = $(readlink /proc/1/ns/pid) && echo yes'
---ipc host --uts host       | 0           | run --ipc host --uts host bb sh -c 'hostname; ls /dev/shm | wc -l; readlink /proc/self/ns/ipc /proc/self/ns/uts'
+--workdir                   | 0 /home/user | run --workdir /home/user bb pwd
+--env, --entrypoint         | 0 a b       | run --env A='a b' --entrypoint sh bb -c 'echo $A'
+--pid host                  | 0 systemd   | run --pid host bb cat /proc/1/comm
+--ipc host --uts host       | 0 mark      | touch /dev/shm/mark; run --ipc host --uts host bb sh -c 'hostname; ls /dev/shm'
 --preserve-fds              | 0 passed on | echo passed on >$WORK/fd && run --preserve-fds 2 bb sh -c 'cat <&4' 3</dev/null 4<$WORK/fd
 --umask --oom-score-adj     | 0 0077      | run --umask 0077 --oom-score-adj 500 bb sh -c 'umask; cat /proc/self/oom_score_adj'
 --shm-size                  | 0 size=1024k | run --shm-size 1m bb grep /dev/shm /proc/mounts
-mounts                      | 0 proc      | run bb sh -c 'cut -d " " -f 2,3,4 /proc/mounts | grep -vE "^/ |/run/|/etc/"; ls /dev | sort'
-processor state             | 0 NoNewPrivs | run bb sh -c 'grep -E "^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp|SigIgn|SigBlk)" /proc/self/status; umask; ulimit -a'
+mounts                      | 0 proc      | run bb sh -c 'cut -d " " -f 2,3 /proc/mounts | grep -vE "^/ |/run/|/etc/" | sort; ls /dev | sort; grep -E " /(proc|dev|sys)[^ ]* (proc|tmpfs|sysfs|devpts|mqueue|cgroup2) rw" /proc/mounts | cut -d " " -f 2- | sort'
+masked, read-only           | 0           | run bb sh -c 'wc -c </proc/keys; ls /sys/firmware; touch /proc/sys/kernel/hostname /proc/bus/f 2>&1; ls /proc/acpi'
+process state               | 0 NoNewPrivs | run bb sh -c 'grep -E "^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp|SigIgn|SigBlk)" /proc/self/status; umask; ulimit -a'
 """
 
 LIMITS = r"""
