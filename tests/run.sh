@@ -134,7 +134,7 @@ wanted=()
 for word in "$@"; do
     case $word in
     --full) groups+=(asan_unit) ;;
-    -*) sed -n 's/^# \{0,1\}//; 3,17p' "${BASH_SOURCE[0]}" && exit 1 ;;
+    -*) sed -n 's/^# \{0,1\}//; 3,18p' "${BASH_SOURCE[0]}" && exit 1 ;;
     *)
         declare -F "group_$word" >/dev/null || { echo "tests/run.sh: no group named '$word'" >&2 && exit 1; }
         wanted+=("$word")
