@@ -76,10 +76,9 @@ enum class RecordKind : std::uint32_t {
     /// A text that comes back is kept as the state for hooks; descriptors (SCM_RIGHTS) for set_label.
     turn = 1,
     /// count, { CLONE_NEW* type, descriptor }..., terminal: setns(2) each in order, or, with the type 0, chroot(2) to
-    /// the
-    /// folder; then a child made with CLONE_PARENT goes on (only a child is in a pid namespace that was joined), this
-    /// process sends message `process` and exits with 0. With `terminal` the child makes standard input its controlling
-    /// terminal.
+    /// the folder; then a child made with CLONE_PARENT goes on (only a child is in a pid namespace that was joined),
+    /// this process sends message `process` and exits with 0. With `terminal` the child makes standard input its
+    /// controlling terminal.
     join_namespaces = 2,
     /// name: KEYCTL_JOIN_SESSION_KEYRING; failures EDQUOT, ENOSYS, EPERM and EACCES only warn.
     join_keyring = 3,
