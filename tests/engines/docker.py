@@ -34,7 +34,7 @@ def set_up_with(driver):
 ONE_SHOT = r"""
 output                      | 0 hello     | run bb echo hello
 a runtime by name           | 0 named     | run --runtime $LANE bb echo named
-standard error, input       | 0 typed     | echo typed | run -i bb sh -c 'echo oops >&2; cat' 2>&1
+standard error, input       | 0 typed     | echo typed | run -i bb sh -c 'echo oops >&2; cat' 2>&1 | sort
 exit code 3                 | 3           | run bb sh -c 'exit 3'
 126: a folder               | 126 permission denied | run bb /etc 2>&1 | grep -o 'permission denied' | tail -n 1
 126: not executable         | 126 permission denied | run bb /etc/passwd 2>&1 | grep -o 'permission denied' | tail -n 1
@@ -56,7 +56,7 @@ exec --privileged           | 0 CapEff    | docker exec --privileged c1 grep -E 
 exec: no such program       | 126         | docker exec c1 no-such-program 2>&1 | grep -o 'executable file not found in $PATH'
 exec: not executable        | 126         | docker exec c1 /etc/passwd 2>&1 | grep -o 'permission denied' | tail -n 1
 exec -it                    | 0 /dev/pts  | script -qec 'docker exec -it c1 sh -c "tty; test -t 0 && test -t 1 && echo yes"' /dev/null
-top                         | 0 echo started | docker top c1 -eo args | grep -o 'echo started'
+top                         | 0 echo started | docker top c1 -eo pid,args | grep -o 'echo started'
 stats                       | 0 64MiB     | docker stats --no-stream --format '{{.Name}} {{.MemUsage}}' c1 | sed 's/ .* / /'
 pause                       | 0 paused    | docker pause c1 && docker inspect -f '{{.State.Status}}' c1
 exec in a paused container  | 1 is paused | docker exec c1 true 2>&1 | grep -o 'is paused'
