@@ -15,11 +15,11 @@
 #   systemd      the systemd driver and rootless containers, in a virtual machine with systemd
 #   engines      podman, Docker and others with oci-run and with another runtime, in a virtual machine with systemd
 #   fields       the table of config.json's fields, out of what the groups before it have shown: not alone
-# --full: the unit tests, too, with sanitizers. Without GROUP: all of them.
+# --full: the unit tests, too, with sanitizers, and the engines. Without GROUP: all others of them.
 set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$repository"
-groups=(unit schema plans lint containers validation asan vm validation_vm selinux systemd engines fields)
+groups=(unit schema plans lint containers validation asan vm validation_vm selinux systemd fields)
 
 build() { # PRESET [TARGET...]
     local preset=$1
@@ -133,7 +133,7 @@ fi
 wanted=()
 for word in "$@"; do
     case $word in
-    --full) groups+=(asan_unit) ;;
+    --full) groups+=(asan_unit engines) ;;
     -*) sed -n 's/^# \{0,1\}//; 3,18p' "${BASH_SOURCE[0]}" && exit 1 ;;
     *)
         declare -F "group_$word" >/dev/null || { echo "tests/run.sh: no group named '$word'" >&2 && exit 1; }
