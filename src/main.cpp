@@ -40,12 +40,26 @@ struct Entry {
 };
 
 constexpr Entry table[] = {
-    {"create", run_create}, {"start", run_start},       {"run", run_run},
-    {"exec", run_exec},     {"kill", run_kill},         {"delete", run_delete},
-    {"pause", run_pause},   {"resume", run_resume},     {"ps", run_ps},
-    {"events", run_events}, {"update", run_update},     {"state", run_state},
-    {"list", run_list},     {"spec", run_spec},         {"features", run_features},
-    {"plan", run_plan},     {"validate", run_validate}, {"completion", run_completion},
+    {"create", run_create},
+    {"start", run_start},
+    {"run", run_run},
+    {"exec", run_exec},
+    {"kill", run_kill},
+    {"delete", run_delete},
+    {"pause", run_pause},
+    {"resume", run_resume},
+    {"ps", run_ps},
+    {"events", run_events},
+    {"update", run_update},
+    {"checkpoint", run_checkpoint},
+    {"restore", run_restore},
+    {"state", run_state},
+    {"list", run_list},
+    {"spec", run_spec},
+    {"features", run_features},
+    {"plan", run_plan},
+    {"validate", run_validate},
+    {"completion", run_completion},
     {"help", run_help},
 };
 

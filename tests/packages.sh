@@ -13,7 +13,7 @@ tests=(libgtest-dev clang clang-format clang-tidy shellcheck binutils jq python3
 validation=(golang-go)
 # The virtual machine, and what its systemd needs: its root is this machine's.
 vm=(qemu-system-x86 busybox-static kmod cpio xz-utils zstd iproute2 systemd dbus dbus-user-session libpam-systemd
-    uidmap containernetworking-plugins slirp4netns jq runc procps apparmor secilc)
+    uidmap containernetworking-plugins slirp4netns jq runc procps apparmor secilc criu)
 # Those that run containers, and the runtimes to compare with.
 engines=(podman conmon catatonit buildah containerd docker.io runc crun fuse-overlayfs slirp4netns)
 

@@ -10,6 +10,7 @@
 #include "kernel/fd.h"
 #include "kernel/process.h"
 #include "kernel/procfs.h"
+#include "perform/criu.h"
 #include "state/container_dir.h"
 #include "steps/step.h"
 
@@ -53,6 +54,7 @@ struct Context {
     std::string handover;                ///< text that goes with the next turn
     std::vector<kernel::Fd> label_files; ///< go with the next turn
     std::string schemata_before;         ///< of the resctrl group, once `update` has changed them
+    std::optional<Criu> criu;            ///< restore: from BeginRestore to ResumeRestored
 
     // ---- made by the container's steps
     kernel::Fd caller_mounts; ///< mount namespace to return to

@@ -59,6 +59,14 @@ Result<void> apply(steps::MoveNetworkDevices const& operation, Context& context)
 Result<void> apply(steps::SetUpResctrlGroup const& operation, Context& context);
 Result<void> apply(steps::JoinResctrlGroup const& operation, Context& context);
 Result<void> apply(steps::ChangeResctrlSchemata const& operation, Context& context);
+// checkpoint.cpp
+Result<void> apply(steps::DumpContainer const& operation, Context& context);
+// restore.cpp
+Result<void> apply(steps::MakeMountPoints const& operation, Context& context);
+Result<void> apply(steps::BeginRestore const& operation, Context& context);
+Result<void> apply(steps::SetUpNetwork const& operation, Context& context);
+Result<void> apply(steps::RestoreProcesses const& operation, Context& context);
+Result<void> apply(steps::ResumeRestored const& operation, Context& context);
 // staging.cpp
 Result<void> apply(steps::StageMounts const& operation, Context& context);
 // id_maps.cpp

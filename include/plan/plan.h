@@ -38,6 +38,30 @@ struct CreateRequest {
 /// The plan of `create` and of the first half of `run`: THE order of everything (config.md, runtime.md#lifecycle).
 Result<steps::Plan> make_create_plan(spec::Spec const& spec, HostFacts const& host, CreateRequest const& request);
 
+struct CheckpointRequest {
+    steps::CriuOptions options;
+    std::string parent_path;
+    bool leave_running = false;
+    bool pre_dump = false;
+    std::string page_server;
+    unsigned page_server_port = 0;
+    int status_fd = -1;
+};
+/// The plan of `checkpoint`; that the container is deleted afterwards is the command's affair.
+Result<steps::Plan> make_checkpoint_plan(spec::Spec const& spec, std::string const& bundle,
+                                         CheckpointRequest const& request);
+
+struct RestoreRequest {
+    steps::CriuOptions options;
+    std::string lsm_profile;
+    std::string lsm_mount_context;
+};
+/// The plan of `restore`: what `create` makes around the container's processes, and criu instead of the rest.
+Result<steps::Plan> make_restore_plan(spec::Spec const& spec, HostFacts const& host, CreateRequest const& create,
+                                      RestoreRequest const& restore);
+/// The file with settings for criu that `config.json` (org.criu.config) or the machine names; "": none. As in runc.
+std::string criu_config_file(spec::Spec const& spec);
+
 struct ExecRequest {
     std::string id;
     spec::Process process;

@@ -35,6 +35,7 @@ MountOption const* find_mount_option(std::string_view name);
 std::span<std::string_view const> hook_names();
 
 /// Annotations that change what is done; one that ends with a dot is the beginning of many names.
+inline constexpr std::string_view criu_config_annotation = "org.criu.config";
 inline constexpr std::string_view keep_groups_annotation = "run.oci.keep_original_groups";
 inline constexpr std::string_view mount_context_annotation = "run.oci.mount_context_type";
 inline constexpr std::string_view systemd_annotations = "org.systemd.property.";

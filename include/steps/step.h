@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "steps/cgroup.h"
+#include "steps/checkpoint.h"
 #include "steps/lifecycle.h"
 #include "steps/namespaces.h"
 #include "steps/process.h"
@@ -32,7 +33,8 @@ using Operation = std::variant<
     MaskPaths, MakePathsReadonly, BecomeFinisher, JoinContainer, OpenLabelFiles, SetLabel, JoinSessionKeyring, SetUser,
     SetCapabilities, SetNoNewPrivileges, ChangeDirectory, FindProgram, SetUpResctrlGroup, JoinResctrlGroup,
     ChangeResctrlSchemata, SaveState, SendPidfd, WritePidFile, WaitForStart, SetResourceLimits, SetScheduler,
-    SetIoPriority, SetCpuAffinity, SetPersonality, SetMemoryPolicy, CloseDescriptors, LoadSeccomp, Execute>;
+    SetIoPriority, SetCpuAffinity, SetPersonality, SetMemoryPolicy, CloseDescriptors, LoadSeccomp, Execute,
+    DumpContainer, MakeMountPoints, BeginRestore, SetUpNetwork, RestoreProcesses, ResumeRestored>;
 
 struct Step {
     Actor actor = Actor::runtime;

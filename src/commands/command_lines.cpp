@@ -47,12 +47,14 @@ constexpr std::array run_only_options = std::to_array<Option>({
     {"keep", "", Kind::flag, "", "do not delete the container when it ends"},
 });
 
-constexpr auto run_options = [] {
-    std::array<Option, create_options.size() + run_only_options.size()> all{};
-    auto const middle = std::copy(create_options.begin(), create_options.end(), all.begin());
-    std::copy(run_only_options.begin(), run_only_options.end(), middle);
+template <std::size_t one, std::size_t other>
+constexpr auto joined(std::array<Option, one> const& first, std::array<Option, other> const& second) {
+    std::array<Option, one + other> all{};
+    std::copy(second.begin(), second.end(), std::copy(first.begin(), first.end(), all.begin()));
     return all;
-}();
+}
+
+constexpr auto run_options = joined(create_options, run_only_options);
 
 constexpr std::array exec_options = std::to_array<Option>({
     {"process", "p", Kind::text, "FILE", "the process to run, as JSON like process of config.json"},
@@ -113,6 +115,48 @@ constexpr std::array update_options = std::to_array<Option>({
     {"mem-bw-schema", "", Kind::text, "SCHEMA", "share of memory bandwidth: MB:0=20;1=70; needs linux.intelRdt"},
 });
 
+constexpr std::array criu_options = std::to_array<Option>({
+    {"image-path", "", Kind::text, "DIR", "where the images are (default: checkpoint in the current folder)"},
+    {"work-path", "", Kind::text, "DIR", "where criu writes its log (default: where the images are)"},
+    {"parent-path", "", Kind::text, "DIR", "images of a pre-dump to build on, relative to the images"},
+    {"tcp-established", "", Kind::flag, "", "allow open TCP connections"},
+    {"tcp-skip-in-flight", "", Kind::flag, "", "leave out TCP connections that are being opened"},
+    {"ext-unix-sk", "", Kind::flag, "", "allow Unix sockets connected to outside"},
+    {"shell-job", "", Kind::flag, "", "allow a process that uses the terminal of the caller"},
+    {"file-locks", "", Kind::flag, "", "allow file locks"},
+    {"link-remap", "", Kind::flag, "", "allow open files that have been removed but for other links"},
+    {"lazy-pages", "", Kind::flag, "", "bring memory only when it is asked for"},
+    {"auto-dedup", "", Kind::flag, "", "drop from older images what a newer one has"},
+    {"manage-cgroups-mode", "", Kind::text, "MODE", "soft, full, strict or ignore (default: soft)"},
+    {"network-lock", "", Kind::text, "METHOD", "iptables, nftables or skip (default: that of criu)"},
+    {"empty-ns", "", Kind::text, "NAME", "network: the only one, and always so"},
+});
+
+constexpr std::array checkpoint_only_options = std::to_array<Option>({
+    {"leave-running", "", Kind::flag, "", "do not end the container"},
+    {"pre-dump", "", Kind::flag, "", "dump the memory only, and let the container run"},
+    {"page-server", "", Kind::text, "HOST:PORT", "send the memory to a page server of criu"},
+    {"status-fd", "", Kind::number, "N", "write a byte to this descriptor when lazy pages can be asked for"},
+});
+
+constexpr std::array restore_only_options = std::to_array<Option>({
+    bundle,
+    {"detach", "d", Kind::flag, "", "do not wait for the program to end"},
+    {"keep", "", Kind::flag, "", "do not delete the container when it ends"},
+    {"pid-file", "", Kind::text, "FILE", "write the process id here"},
+    {"console-socket", "", Kind::text, "PATH", "Unix socket that gets the terminal's master"},
+    {"pidfd-socket", "", Kind::text, "PATH", "Unix socket that gets a pidfd of the container's process"},
+    {"no-subreaper", "", Kind::flag, "", "do not adopt orphans of the container"},
+    {"no-pivot", "", Kind::flag, "", "accepted and ignored: criu changes the root"},
+    {"preserve-fds", "", Kind::number, "N", "accepted and ignored: a process has the descriptors that it had"},
+    {"tcp-close", "", Kind::flag, "", "close TCP connections that were open"},
+    {"lsm-profile", "", Kind::text, "TYPE:NAME", "selinux:LABEL or apparmor:PROFILE in place of what it was"},
+    {"lsm-mount-context", "", Kind::text, "LABEL", "SELinux label of mounts in place of what it was"},
+});
+
+constexpr auto checkpoint_options = joined(criu_options, checkpoint_only_options);
+constexpr auto restore_options = joined(criu_options, restore_only_options);
+
 constexpr std::array list_options = std::to_array<Option>({
     {"format", "f", Kind::text, "FORMAT", "table (default) or json"},
     {"quiet", "q", Kind::flag, "", "print ids only"},
@@ -148,6 +192,9 @@ constexpr std::array commands = std::to_array<CommandLine>({
      true},
     {"events", "ID", "Prints statistics and out-of-memory events of a container", events_options, 1, 1, anywhere, true},
     {"update", "ID", "Changes limits of a container; what is not given stays", update_options, 1, 1, anywhere, true},
+    {"checkpoint", "ID", "Saves the processes of a container to files, and ends it", checkpoint_options, 1, 1, anywhere,
+     true},
+    {"restore", "ID", "Makes a container from the files of a checkpoint", restore_options, 1, 1, anywhere, true},
     {"state", "ID", "Prints the state of a container as JSON", none, 1, 1, anywhere, true},
     {"list", "", "Lists the containers", list_options, 0, 0, anywhere, false},
     {"spec", "", "Writes a config.json to start from", spec_options, 0, 0, anywhere, false},

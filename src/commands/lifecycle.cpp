@@ -178,6 +178,8 @@ Error undo_create(perform::Context& context, Error error) {
     if (!context.directory)
         return error;
     auto const undone = [&]() -> Result<void> {
+        if (context.criu)
+            context.criu->abandon();
         for (auto const* process : {&context.init_pidfd, &context.placeholder})
             if (*process)
                 TRY(kernel::kill_and_reap(process->get()));
@@ -193,7 +195,7 @@ Error undo_create(perform::Context& context, Error error) {
 
 } // namespace
 
-Result<Created> create_container(Invocation const& invocation, Purpose purpose) {
+Result<Created> create_container(Invocation const& invocation, Purpose purpose, Planner const& planner) {
     auto const path = TRY(bundle_path(invocation));
     auto request = TRY(create_request(invocation, path, purpose));
     auto const host =
@@ -213,7 +215,7 @@ Result<Created> create_container(Invocation const& invocation, Purpose purpose) 
         request.notify_folder = state::notify_folder_path(state_root(invocation.global, host), request.id);
     TRY(check_passed_descriptors(request.preserved_descriptors, invocation.inherited_descriptors));
     TRY(seal_where_visible(bundle.spec));
-    auto const steps = TRY(plan::make_create_plan(bundle.spec, host, request));
+    auto const steps = TRY(planner(bundle.spec, host, request));
 
     TRY(kernel::mark_close_on_exec(first_passed_descriptor, ~0U));
     // A signal must not interrupt half-way; the waits have deadlines.
@@ -272,6 +274,12 @@ Result<void> start_container(state::ContainerDir& directory, state::Container co
         (void)perform::kill_container(container.record, container.pidfd.get(), host.cgroup2_mount,
                                       kernel::Deadline::after(delete_limit));
     return started;
+}
+
+Result<void> delete_after_run(perform::Context& context) {
+    if (!TRY(context.directory->lock_again(kernel::Deadline::after(lock_limit))))
+        return {};
+    return delete_container(*context.directory, context.record, -1, context.host);
 }
 
 perform::SeccompAgent seccomp_agent(spec::Spec const& spec, std::string state) {

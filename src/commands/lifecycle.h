@@ -2,6 +2,7 @@
 // What create, start, run, exec and delete share.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "base/result.h"
@@ -41,14 +42,20 @@ void wait_until_ready(std::optional<perform::Notify>& notify, pid_t process, int
 Result<int> wait_in_foreground(perform::Context& context, std::optional<perform::Notify> notify = std::nullopt);
 /// Undoes WritePidFile.
 void remove_pid_file(perform::Context const& context);
+using Planner =
+    std::function<Result<steps::Plan>(spec::Spec const&, HostFacts const&, plan::CreateRequest const& request)>;
 
 /// Makes the container that the invocation names. After a failure nothing is left of it.
-Result<Created> create_container(Invocation const& invocation, Purpose purpose);
+Result<Created> create_container(Invocation const& invocation, Purpose purpose,
+                                 Planner const& planner = plan::make_create_plan);
 
 /// Opens the gate of a created container, gives up the lock, runs poststart hooks. After a failure of the program or a
 /// hook the container is stopped.
 Result<void> start_container(state::ContainerDir& directory, state::Container const& container, spec::Spec const& spec,
                              HostFacts const& host);
+
+/// After `run` or `restore` in the foreground. The container may be gone by now: somebody else's delete is as good.
+Result<void> delete_after_run(perform::Context& context);
 
 /// Undoes a container of which we hold the lock: processes, cgroup, resctrl groups, poststop hooks, state directory.
 Result<void> delete_container(state::ContainerDir& directory, state::Record const& record, int init,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -17,7 +16,6 @@ namespace oci::commands {
 
 namespace {
 
-constexpr std::string_view default_path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 constexpr std::size_t maximum_output = 64U << 20U;
 constexpr std::chrono::seconds ps_limit{60};
 
@@ -37,22 +35,13 @@ std::string as_json(std::vector<pid_t> const& pids) {
     return concat("[", join(numbers, ","), "]\n");
 }
 
-/// Looked for in PATH, as execvp(3) does; engines do not always set it.
 Result<kernel::ClonedProcess> start_ps(std::vector<std::string> arguments, int output) {
-    char const* const variable = std::getenv("PATH");
-    auto const path = variable == nullptr || *variable == '\0' ? default_path : std::string_view(variable);
     auto const input = TRY(kernel::openat(AT_FDCWD, "/dev/null", O_RDONLY));
     arguments.insert(arguments.begin(), "ps");
-    for (auto const folder : split(path, ':')) {
-        if (!folder.starts_with('/'))
-            continue; // never from the current folder
-        auto child = kernel::spawn({concat(folder, "/ps"), arguments, std::nullopt, "/", input.get(), output});
-        bool const next = !child && (child.error().errno_value == ENOENT || child.error().errno_value == EACCES ||
-                                     child.error().errno_value == ENOTDIR);
-        if (!next)
-            return child;
-    }
-    return fail("ps: executable file not found in $PATH (--format json needs none)");
+    auto child = kernel::spawn_from_path({"ps", arguments, std::nullopt, "/", input.get(), output});
+    if (!child && child.error().errno_value == ENOENT)
+        child.error().message += " (--format json needs none)";
+    return child;
 }
 
 Result<std::string> output_of_ps(std::vector<std::string> const& arguments) {

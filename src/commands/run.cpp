@@ -5,17 +5,6 @@
 
 namespace oci::commands {
 
-namespace {
-
-/// The container may be gone by now: somebody else's delete is as good.
-Result<void> delete_after_run(perform::Context& context) {
-    if (!TRY(context.directory->lock_again(kernel::Deadline::after(lock_limit))))
-        return {};
-    return delete_container(*context.directory, context.record, -1, context.host);
-}
-
-} // namespace
-
 /// create, start, and in the foreground: wait and delete.
 Result<int> run_run(Invocation const& invocation) {
     bool const detach = invocation.options.flag("detach");

@@ -179,6 +179,16 @@ void append_commit(Builder& builder, Cgroup cgroup, CreateRequest const& request
         builder.add(Actor::runtime, steps::WritePidFile{request.pid_file});
 }
 
+/// The same for both ways to a container, create and restore.
+void append_beginning(Builder& builder, spec::Spec const& spec, CreateRequest const& request, Cgroup const& cgroup,
+                      std::optional<steps::SetUpResctrlGroup> const& resctrl) {
+    builder.add(Actor::runtime, steps::ReserveContainer{request.id});
+    builder.add(Actor::runtime,
+                steps::RecordContainer{request.bundle, cgroup.path, cgroup.scope ? cgroup.scope->create.unit : "",
+                                       resctrl ? std::optional(resctrl->group) : std::nullopt});
+    append_cgroup(builder, spec, cgroup);
+}
+
 /// As runc has it: engines and programs know the place.
 spec::Spec with_notify_socket(spec::Spec spec, std::string const& folder) {
     spec::Mount mount;
@@ -202,13 +212,9 @@ Result<steps::Plan> make_plan(spec::Spec const& spec, HostFacts const& host, Cre
     auto finish_readonly = std::move(rootfs.finish_readonly);
 
     Builder builder;
-    builder.add(Actor::runtime, steps::ReserveContainer{request.id});
-    builder.add(Actor::runtime,
-                steps::RecordContainer{request.bundle, cgroup.path, cgroup.scope ? cgroup.scope->create.unit : "",
-                                       resctrl ? std::optional(resctrl->group) : std::nullopt});
+    append_beginning(builder, spec, request, cgroup, resctrl);
     if (!request.notify_folder.empty() && spec.process)
         builder.add(Actor::runtime, steps::MakeNotifyFolder{});
-    append_cgroup(builder, spec, cgroup);
     append_start(builder, spec, host, request, rootfs, !cgroup.path.empty());
     builder.add(Actor::runtime, std::move(resctrl));
     append_rootfs(builder, spec, request, std::move(rootfs));
@@ -238,6 +244,20 @@ Result<steps::Plan> make_create_plan(spec::Spec const& spec, HostFacts const& ho
     if (request.notify_folder.empty() || !spec.process)
         return make_plan(spec, host, request);
     return make_plan(with_notify_socket(spec, request.notify_folder), host, request);
+}
+
+Result<steps::Plan> make_restore_plan(spec::Spec const& spec, HostFacts const& host, CreateRequest const& create,
+                                      RestoreRequest const& restore) {
+    auto resctrl = TRY(set_up_resctrl_group(spec, host, create.id));
+    auto cgroup = TRY(plan_cgroup(spec, host, create));
+    Builder builder;
+    append_beginning(builder, spec, create, cgroup, resctrl);
+    TRY(append_restore(spec, create, restore, std::move(resctrl), builder.plan()));
+    if (create.cgroup_driver == CgroupDriver::systemd)
+        builder.add(Actor::runtime, steps::EndPlaceholder{});
+    append_commit(builder, std::move(cgroup), create);
+    builder.add(Actor::runtime, steps::ResumeRestored{});
+    return std::move(builder.plan());
 }
 
 } // namespace oci::plan

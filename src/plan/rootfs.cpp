@@ -132,19 +132,6 @@ char type_letter(spec::DeviceType type) {
     return '?';
 }
 
-std::vector<steps::DeviceNode> device_nodes(spec::Spec const& spec) {
-    std::vector<steps::DeviceNode> nodes;
-    for (auto const& device : default_devices) {
-        auto const same_path = [&](spec::Device const& listed) { return clean_path(listed.path) == device.path; };
-        if (std::ranges::none_of(spec.linux.devices, same_path))
-            nodes.push_back({std::string(device.path), 'c', device.major, device.minor, 0666, 0, 0});
-    }
-    for (auto const& device : spec.linux.devices)
-        nodes.push_back({clean_path(device.path), type_letter(device.type), static_cast<std::uint32_t>(device.major),
-                         static_cast<std::uint32_t>(device.minor), device.file_mode, device.uid, device.gid});
-    return nodes;
-}
-
 void plan_devices(spec::Spec const& spec, HostFacts const& host, Rootfs& rootfs) {
     auto const is_dev_bind = [](spec::Mount const& mount) { return mount.bind && mount.destination == "/dev"; };
     if (std::ranges::any_of(spec.mounts, is_dev_bind))
@@ -153,7 +140,7 @@ void plan_devices(spec::Spec const& spec, HostFacts const& host, Rootfs& rootfs)
     steps::CreateDevices bound{.nodes = {}, .from_host = true, .first_source = rootfs.sources.sources.size()};
     // mknod(2) of devices needs CAP_MKNOD in the initial user namespace; fifos may be made anywhere.
     bool const may_not_make = uses_user_namespace(spec) || host.in_user_namespace;
-    for (auto& node : device_nodes(spec))
+    for (auto& node : all_devices(spec))
         (may_not_make && node.type != 'p' ? bound : made).nodes.push_back(std::move(node));
     for (auto const& node : bound.nodes)
         add_source(rootfs, node.path, false, {});
@@ -168,6 +155,19 @@ void plan_devices(spec::Spec const& spec, HostFacts const& host, Rootfs& rootfs)
 }
 
 } // namespace
+
+std::vector<steps::DeviceNode> all_devices(spec::Spec const& spec) {
+    std::vector<steps::DeviceNode> nodes;
+    for (auto const& device : default_devices) {
+        auto const same_path = [&](spec::Device const& listed) { return clean_path(listed.path) == device.path; };
+        if (std::ranges::none_of(spec.linux.devices, same_path))
+            nodes.push_back({std::string(device.path), 'c', device.major, device.minor, 0666, 0, 0});
+    }
+    for (auto const& device : spec.linux.devices)
+        nodes.push_back({clean_path(device.path), type_letter(device.type), static_cast<std::uint32_t>(device.major),
+                         static_cast<std::uint32_t>(device.minor), device.file_mode, device.uid, device.gid});
+    return nodes;
+}
 
 Rootfs plan_rootfs(spec::Spec const& spec, HostFacts const& host, std::string const& bundle,
                    std::string const& cgroup) {

@@ -44,6 +44,8 @@ struct Rootfs {
 /// Where it helps and the caller may (a new mount namespace before the user namespace takes CAP_SYS_ADMIN).
 std::optional<steps::StageMounts> stage_mounts(spec::Spec const& spec, HostFacts const& host, Rootfs& rootfs,
                                                std::string const& path);
+/// The default devices and those of config.json.
+std::vector<steps::DeviceNode> all_devices(spec::Spec const& spec);
 Rootfs plan_rootfs(spec::Spec const& spec, HostFacts const& host, std::string const& bundle, std::string const& cgroup);
 /// Of all mounts while the container is built: slave, so that nothing reaches the host, or what rootfsPropagation
 /// needs.
@@ -66,6 +68,11 @@ void append_labels(spec::Process const& process, bool with_keyring, steps::Plan&
 std::string without_context_quotes(std::string parameter);
 /// Adds mountLabel as the option that run.oci.mount_context_type names ("context"), unless the mount has one itself.
 void add_mount_label(spec::Spec const& spec, steps::MountFilesystem& mount);
+
+// ---- checkpoint.cpp
+/// criu's part of a restore, up to the moment when all processes are there and held.
+Result<void> append_restore(spec::Spec const& spec, CreateRequest const& create, RestoreRequest const& restore,
+                            std::optional<steps::SetUpResctrlGroup> resctrl, steps::Plan& plan);
 
 // ---- process.cpp
 steps::JoinSessionKeyring join_session_keyring(std::string const& id);

@@ -65,6 +65,7 @@ std::string features_json(std::string_view seccomp_version) {
         options.push_back(option.name);
     features["linux"] = linux_features();
     features["annotations"]["io.github.seccomp.libseccomp.version"] = seccomp_version;
+    features["annotations"]["org.opencontainers.runc.checkpoint.enabled"] = "true"; // CRI-O and podman look for it
     features["potentiallyUnsafeConfigAnnotations"] = names(honoured_annotations());
     return features.dump(4, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }

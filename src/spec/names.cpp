@@ -85,7 +85,8 @@ static_assert(std::ranges::is_sorted(options, {}, &MountOption::name));
 constexpr std::string_view hooks[] = {"prestart",       "createRuntime", "createContainer",
                                       "startContainer", "poststart",     "poststop"};
 
-constexpr std::string_view annotations[] = {systemd_annotations, keep_groups_annotation, mount_context_annotation};
+constexpr std::string_view annotations[] = {systemd_annotations, criu_config_annotation, keep_groups_annotation,
+                                            mount_context_annotation};
 
 constexpr std::string_view actions[] = {
     "SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO",  "SCMP_ACT_KILL",  "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD",

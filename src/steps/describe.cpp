@@ -506,6 +506,30 @@ std::string sentence(MakePathsReadonly const& operation) {
     return concat("make ", join(operation.paths, ", "), " read-only");
 }
 
+std::string sentence(DumpContainer const& operation) {
+    auto const& options = operation.options;
+    bool const stays = operation.leave_running || operation.pre_dump;
+    return concat(operation.pre_dump ? "dump memory to " : "dump to ", options.image_path, " with criu",
+                  in_brackets({stays ? "processes run on" : "",
+                               operation.parent_path.empty() ? "" : concat("after ", operation.parent_path)}));
+}
+std::string sentence(MakeMountPoints const& operation) {
+    return concat("make mount points in ", operation.rootfs);
+}
+std::string sentence(BeginRestore const& operation) {
+    return concat("begin to restore from ", operation.options.image_path, " with criu");
+}
+std::string sentence(SetUpNetwork const& operation) {
+    return concat("bring loopback up", operation.sysctls.empty() ? "" : ", ",
+                  operation.sysctls.empty() ? "" : sentence(SetSysctls{operation.sysctls}));
+}
+std::string sentence(RestoreProcesses const&) {
+    return "restore the processes";
+}
+std::string sentence(ResumeRestored const&) {
+    return "let the restored processes run";
+}
+
 /// The struct's own name, taken from the compiler so that no table can disagree with it.
 template <typename Type>
 constexpr std::string_view type_name() {

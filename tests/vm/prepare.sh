@@ -9,7 +9,8 @@ cache=${OCI_RUN_VM_CACHE:-/var/cache/oci-run-vm}
 
 # In no particular order; what each needs comes before it by itself.
 modules=(virtio_pci 9p 9pnet_virtio virtio_blk overlay fuse ext4 loop veth bridge dummy tun bfq crc32_generic rdma_rxe
-    unix_diag inet_diag tcp_diag udp_diag netlink_diag af_packet_diag ip_tables)
+    unix_diag inet_diag tcp_diag udp_diag netlink_diag af_packet_diag
+    nf_tables nft_compat nf_conntrack_netlink xt_mark iptable_filter ip6table_filter)
 
 # The package with the kernel of this distribution, or $OCI_RUN_VM_KERNEL, "linux-image-6.12.107+deb12-amd64".
 kernel_packages() {

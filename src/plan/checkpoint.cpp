@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// What criu has to know of a container to dump it and to bring it back.
+#include <algorithm>
+#include <sched.h>
+
+#include "plan/topics.h"
+#include "spec/names.h"
+
+namespace oci::plan {
+
+namespace {
+
+std::vector<steps::CheckpointMount> checkpoint_mounts(spec::Spec const& spec, std::string const& bundle) {
+    std::vector<steps::CheckpointMount> mounts;
+    for (auto const& mount : spec.mounts)
+        if (!mount.remount)
+            mounts.push_back({mount.destination, mount.bind ? absolute_path(bundle, mount.source) : std::string(),
+                              mount.recursive, mount.type});
+    return mounts;
+}
+
+/// criu knows nothing of them: the container would see the files with other owners than before.
+Result<void> check_mounts(spec::Spec const& spec) {
+    for (std::size_t i = 0; i < spec.mounts.size(); ++i)
+        if (spec.mounts[i].id_mapped)
+            return fail("/mounts/", i, ": an id-mapped mount can be neither dumped nor restored by criu");
+    return {};
+}
+
+std::vector<std::string> device_paths(spec::Spec const& spec) {
+    std::vector<std::string> paths;
+    for (auto const& node : all_devices(spec))
+        paths.push_back(node.path);
+    return paths;
+}
+
+Result<std::vector<steps::JoinedNamespace>> joined_namespaces(spec::Spec const& spec) {
+    std::vector<steps::JoinedNamespace> joined;
+    for (auto const& entry : spec.linux.namespaces) {
+        if (entry.path.empty())
+            continue;
+        if (entry.type == CLONE_NEWNS || entry.type == CLONE_NEWCGROUP)
+            return fail("/linux/namespaces: a ", entry.type == CLONE_NEWNS ? "mount" : "cgroup",
+                        " namespace by path cannot be restored into");
+        joined.push_back({entry.type, entry.path});
+    }
+    return joined;
+}
+
+} // namespace
+
+std::string criu_config_file(spec::Spec const& spec) {
+    auto const found = spec.annotations.find(std::string(spec::criu_config_annotation));
+    return found == spec.annotations.end() ? "/etc/criu/runc.conf" : found->second;
+}
+
+Result<steps::Plan> make_checkpoint_plan(spec::Spec const& spec, std::string const& bundle,
+                                         CheckpointRequest const& request) {
+    TRY(check_mounts(spec));
+    steps::DumpContainer dump;
+    dump.options = request.options;
+    dump.parent_path = request.parent_path;
+    dump.leave_running = request.leave_running;
+    dump.pre_dump = request.pre_dump;
+    dump.page_server = request.page_server;
+    dump.page_server_port = request.page_server_port;
+    dump.status_fd = request.status_fd;
+    dump.mounts = checkpoint_mounts(spec, bundle);
+    dump.masked_paths = spec.linux.masked_paths;
+    dump.devices = device_paths(spec);
+    for (auto const& entry : spec.linux.namespaces)
+        if (!entry.path.empty() && (entry.type == CLONE_NEWNET || entry.type == CLONE_NEWPID))
+            dump.namespaces.push_back(entry.type);
+    return steps::Plan{{steps::Actor::runtime, std::move(dump)}};
+}
+
+Result<void> append_restore(spec::Spec const& spec, CreateRequest const& create, RestoreRequest const& restore,
+                            std::optional<steps::SetUpResctrlGroup> resctrl, steps::Plan& plan) {
+    TRY(check_mounts(spec));
+    auto const add = [&](steps::Operation operation) { plan.push_back({steps::Actor::runtime, std::move(operation)}); };
+    auto const rootfs = absolute_path(create.bundle, spec.root.path);
+    auto mounts = checkpoint_mounts(spec, create.bundle);
+    if (spec.process && spec.process->terminal)
+        add(steps::ConnectConsole{create.console_socket});
+    add(steps::MakeMountPoints{rootfs, mounts});
+    add(steps::BeginRestore{restore.options, rootfs, std::move(mounts), device_paths(spec),
+                            TRY(joined_namespaces(spec)), restore.lsm_profile, restore.lsm_mount_context});
+    // The first process has no children yet.
+    if (resctrl)
+        add(*std::move(resctrl));
+    if (spec.linux.creates(CLONE_NEWNET)) {
+        steps::SetUpNetwork network;
+        for (auto const& [name, value] : spec.linux.sysctl)
+            if (name.starts_with("net/"))
+                network.sysctls.emplace_back(name, value);
+        add(std::move(network));
+    }
+    for (auto const kind : {spec::HookKind::prestart, spec::HookKind::create_runtime})
+        if (auto hooks = make_hooks(spec, kind))
+            add(*std::move(hooks));
+    add(steps::RestoreProcesses{});
+    return {};
+}
+
+} // namespace oci::plan
