@@ -66,6 +66,7 @@ Result<void> apply(steps::MakeMountPoints const& operation, Context& context);
 Result<void> apply(steps::BeginRestore const& operation, Context& context);
 Result<void> apply(steps::SetUpNetwork const& operation, Context& context);
 Result<void> apply(steps::RestoreProcesses const& operation, Context& context);
+Result<void> apply(steps::ProtectMounts const& operation, Context& context);
 Result<void> apply(steps::ResumeRestored const& operation, Context& context);
 // staging.cpp
 Result<void> apply(steps::StageMounts const& operation, Context& context);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -58,6 +59,7 @@ struct DumpContainer {
     std::vector<std::string> masked_paths;
     std::vector<std::string> devices;      ///< that may be the host's, bind-mounted
     std::vector<std::uint64_t> namespaces; ///< CLONE_NEW* that were joined by path
+    std::optional<std::uint32_t> group;    ///< of root in a user namespace, on the host: may get into a new image_path
     bool operator==(DumpContainer const&) const = default;
 };
 
@@ -89,6 +91,23 @@ struct SetUpNetwork {
 /// criu goes on until all is as it was, and holds the processes there.
 struct RestoreProcesses {
     bool operator==(RestoreProcesses const&) const = default;
+};
+
+struct RestoredMount {
+    std::string path;
+    std::uint64_t set = 0; ///< MOUNT_ATTR_*, as the next three
+    std::uint64_t clear = 0;
+    std::uint64_t recursive_set = 0;
+    std::uint64_t recursive_clear = 0;
+    bool host_device = false; ///< of what may be one: a folder, or what is no mount point, is left alone
+    bool operator==(RestoredMount const&) const = default;
+};
+
+/// Of two mounts from one source criu gives the attributes to the first only: so all that come from the host get them
+/// once more.
+struct ProtectMounts {
+    std::vector<RestoredMount> mounts;
+    bool operator==(ProtectMounts const&) const = default;
 };
 
 /// criu lets the processes run and ends.

@@ -34,7 +34,7 @@ using Operation = std::variant<
     SetCapabilities, SetNoNewPrivileges, ChangeDirectory, FindProgram, SetUpResctrlGroup, JoinResctrlGroup,
     ChangeResctrlSchemata, SaveState, SendPidfd, WritePidFile, WaitForStart, SetResourceLimits, SetScheduler,
     SetIoPriority, SetCpuAffinity, SetPersonality, SetMemoryPolicy, CloseDescriptors, LoadSeccomp, Execute,
-    DumpContainer, MakeMountPoints, BeginRestore, SetUpNetwork, RestoreProcesses, ResumeRestored>;
+    DumpContainer, MakeMountPoints, BeginRestore, SetUpNetwork, RestoreProcesses, ProtectMounts, ResumeRestored>;
 
 struct Step {
     Actor actor = Actor::runtime;

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cerrno>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "commands/common.h"
 #include "commands/criu_options.h"
 #include "commands/lifecycle.h"
-#include "kernel/file.h"
 #include "kernel/process.h"
 #include "perform/cgroup_folder.h"
 #include "perform/perform.h"
@@ -27,18 +25,6 @@ Result<void> check_dumpable(state::Container const& container) {
         break;
     }
     return fail("container cannot be checkpointed in ", state::status_name(container.status), " state");
-}
-
-Result<std::string> parent_path(ParsedOptions const& options, std::string const& image_path) {
-    auto path = options.text("parent-path");
-    if (path.empty())
-        return path;
-    if (path.starts_with('/'))
-        return fail("--parent-path: must be relative to --image-path");
-    auto const full = concat(image_path, "/", path);
-    if (!S_ISDIR(TRY(in_context(kernel::fstatat(AT_FDCWD, full, 0), "--parent-path")).st_mode))
-        return fail_errno(ENOTDIR, "--parent-path: ", full);
-    return path;
 }
 
 /// "HOST:PORT", "[::1]:PORT".
@@ -75,7 +61,9 @@ Result<plan::CheckpointRequest> checkpoint_request(Invocation const& invocation)
     auto const& options = invocation.options;
     plan::CheckpointRequest request;
     request.options = TRY(criu_options(invocation));
-    request.parent_path = TRY(parent_path(options, request.options.image_path));
+    request.parent_path = options.text("parent-path");
+    if (request.parent_path.starts_with('/'))
+        return fail("--parent-path: must be relative to --image-path");
     request.leave_running = options.flag("leave-running");
     request.pre_dump = options.flag("pre-dump");
     request.status_fd = TRY(status_descriptor(invocation));

@@ -169,6 +169,27 @@ Result<void> dump(steps::DumpContainer const& operation, Criu& criu, std::string
     return criu.finish();
 }
 
+/// A restored process opens images itself: where it is root of a user namespace only, it must get into the folder. A
+/// folder that was there is somebody else's.
+Result<kernel::Fd> make_image_folder(steps::DumpContainer const& operation) {
+    auto const& path = operation.options.image_path;
+    bool const exists = kernel::fstatat(AT_FDCWD, path, 0).has_value();
+    auto folder = TRY(make_folder(path));
+    if (!exists && operation.group) {
+        constexpr auto same_owner = static_cast<uid_t>(-1);
+        TRY(kernel::fchownat(folder.get(), "", same_owner, *operation.group, AT_EMPTY_PATH));
+        TRY(kernel::fchmod(folder.get(), 0710));
+    }
+    return folder;
+}
+
+Result<void> check_parent(int images, std::string const& path) {
+    if (path.empty())
+        return {};
+    auto const status = TRY(kernel::fstatat(images, path, 0));
+    return S_ISDIR(status.st_mode) ? Result<void>() : fail_errno(ENOTDIR, path);
+}
+
 bool is_being_frozen(int cgroup) {
     auto const value = kernel::read_file(cgroup, "cgroup.freeze", 16);
     return value && trim(*value) == "1";
@@ -178,7 +199,8 @@ bool is_being_frozen(int cgroup) {
 
 Result<void> apply(steps::DumpContainer const& operation, Context& context) {
     auto const& options = operation.options;
-    auto const images = TRY(in_context(make_folder(options.image_path), "--image-path"));
+    auto const images = TRY(in_context(make_image_folder(operation), "--image-path"));
+    TRY(in_context(check_parent(images.get(), operation.parent_path), "--parent-path"));
     auto const work = TRY(in_context(make_folder(options.work_path), "--work-path"));
     CriuFacts facts;
     facts.images = images.get();

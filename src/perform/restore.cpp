@@ -30,7 +30,18 @@ constexpr std::size_t descriptors_limit = 1U << 20U;
 
 // ---- in a mount namespace of its own
 
-/// Runs `action` there. The namespace is gone with the last process in it.
+/// Runs `action` in that of another process.
+Result<void> in_mounts_of(int mount_namespace, auto&& action) {
+    auto const own = TRY(kernel::openat(AT_FDCWD, "/proc/self/ns/mnt", O_RDONLY));
+    auto const folder = TRY(kernel::openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY));
+    TRY(kernel::setns(mount_namespace, CLONE_NEWNS));
+    auto done = action();
+    TRY(in_context(kernel::setns(own.get(), CLONE_NEWNS), "go back"));
+    TRY(in_context(kernel::fchdir(folder.get()), "go back"));
+    return done;
+}
+
+/// Runs `action` in a new one, which is gone with the last process in it.
 Result<void> in_private_mounts(auto&& action) {
     auto const own = TRY(kernel::openat(AT_FDCWD, "/proc/self/ns/mnt", O_RDONLY));
     auto const folder = TRY(kernel::openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY));
@@ -145,6 +156,26 @@ Result<void> add_namespaces(steps::BeginRestore const& operation, CriuFacts& fac
     return {};
 }
 
+Result<void> protect(steps::RestoredMount const& mount, int root) {
+    auto const place = kernel::open_in_root(root, mount.path, O_PATH);
+    if (!place)
+        return mount.host_device && is_missing(place.error()) ? Result<void>() : Failure(place.error());
+    if (mount.host_device && S_ISDIR(TRY(kernel::fstat(place->get())).st_mode))
+        return {};
+    auto const change = [&]() -> Result<void> {
+        if (mount.recursive_set != 0 || mount.recursive_clear != 0)
+            TRY(kernel::mount_setattr(place->get(), {.set = mount.recursive_set, .clear = mount.recursive_clear},
+                                      AT_RECURSIVE));
+        if (mount.set != 0 || mount.clear != 0)
+            TRY(kernel::mount_setattr(place->get(), {.set = mount.set, .clear = mount.clear}, 0));
+        return {};
+    };
+    auto changed = change();
+    if (!changed && mount.host_device && changed.error().errno_value == EINVAL) // not a mount point
+        return {};
+    return changed;
+}
+
 // ---- the conversation
 
 Result<void> pass_terminal(std::vector<kernel::Fd> const& descriptors, Context& context) {
@@ -247,6 +278,19 @@ Result<void> apply(steps::RestoreProcesses const&, Context& context) {
     TRY(context.criu->go_on());
     TRY(run_until("post-restore", context));
     return {};
+}
+
+/// Nobody of the container runs yet.
+Result<void> apply(steps::ProtectMounts const& operation, Context& context) {
+    // Where a pid namespace is shared, strangers see who enters the container (CVE-2019-5736).
+    TRY(kernel::set_not_dumpable());
+    auto const theirs = TRY(kernel::openat(AT_FDCWD, concat("/proc/", context.state.pid, "/ns/mnt"), O_RDONLY));
+    return in_mounts_of(theirs.get(), [&]() -> Result<void> {
+        auto const root = TRY(kernel::openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY));
+        for (auto const& mount : operation.mounts)
+            TRY(in_context(protect(mount, root.get()), mount.path));
+        return {};
+    });
 }
 
 Result<void> apply(steps::ResumeRestored const&, Context& context) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What criu has to know of a container to dump it and to bring it back.
 #include <algorithm>
+#include <linux/mount.h>
 #include <sched.h>
 
 #include "plan/topics.h"
@@ -47,6 +48,24 @@ Result<std::vector<steps::JoinedNamespace>> joined_namespaces(spec::Spec const& 
     return joined;
 }
 
+/// In the order in which create does it.
+steps::ProtectMounts protect_mounts(spec::Spec const& spec) {
+    steps::ProtectMounts protect;
+    for (auto const& mount : spec.mounts)
+        if (mount.bind || mount.remount)
+            protect.mounts.push_back({mount.destination, mount.set, mount.clear, mount.recursive_set,
+                                      mount.recursive_clear});
+    constexpr std::uint64_t device = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+    auto paths = spec.linux.masked_paths;
+    for (auto& path : device_paths(spec))
+        paths.push_back(std::move(path));
+    for (auto& path : paths)
+        protect.mounts.push_back({.path = std::move(path), .set = device, .host_device = true});
+    if (spec.root.readonly)
+        protect.mounts.push_back({.path = "/", .set = MOUNT_ATTR_RDONLY});
+    return protect;
+}
+
 } // namespace
 
 std::string criu_config_file(spec::Spec const& spec) {
@@ -71,6 +90,9 @@ Result<steps::Plan> make_checkpoint_plan(spec::Spec const& spec, std::string con
     for (auto const& entry : spec.linux.namespaces)
         if (!entry.path.empty() && (entry.type == CLONE_NEWNET || entry.type == CLONE_NEWPID))
             dump.namespaces.push_back(entry.type);
+    for (auto const& mapping : spec.linux.gid_mappings)
+        if (mapping.container_id == 0)
+            dump.group = mapping.host_id;
     return steps::Plan{{steps::Actor::runtime, std::move(dump)}};
 }
 
@@ -99,6 +121,7 @@ Result<void> append_restore(spec::Spec const& spec, CreateRequest const& create,
         if (auto hooks = make_hooks(spec, kind))
             add(*std::move(hooks));
     add(steps::RestoreProcesses{});
+    add(protect_mounts(spec));
     return {};
 }
 

@@ -526,6 +526,9 @@ std::string sentence(SetUpNetwork const& operation) {
 std::string sentence(RestoreProcesses const&) {
     return "restore the processes";
 }
+std::string sentence(ProtectMounts const& operation) {
+    return concat("set attributes of ", list(operation.mounts, [](auto const& mount) { return mount.path; }));
+}
 std::string sentence(ResumeRestored const&) {
     return "let the restored processes run";
 }
