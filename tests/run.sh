@@ -9,7 +9,7 @@
 #   containers   real containers, with the release build
 #   validation   the conformance suite of the specification's authors, and our programs for cgroup v2
 #   asan         the same with AddressSanitizer and UndefinedBehaviorSanitizer
-#   vm           containers with limits, from scratch, and with AppArmor, in a virtual machine with every controller
+#   vm           containers with limits, from scratch, with AppArmor and criu, in a virtual machine with every controller
 #   validation_vm  the conformance suite and our programs in the virtual machine
 #   selinux      labels, and the program of the suite for them, in a virtual machine that enforces an SELinux policy
 #   systemd      the systemd driver and rootless containers, in a virtual machine with systemd
@@ -100,7 +100,7 @@ group_asan() {
 group_vm() {
     build release
     OCI_RUN=$repository/build/release/oci-run tests/vm/run.sh tests/vm/nothing_left.sh \
-        tests/containers/run.sh --quiet --fields --capture=no limits from_scratch rootless/test_delegation.py \
+        tests/containers/run.sh --quiet --fields --capture=no limits from_scratch checkpoint rootless/test_delegation.py \
         rootless/test_slirp4netns.py \
         test_cgroup_resources.py test_cgroup_trees.py test_pause.py test_labels.py \
         test_lifecycle.py::test_kill_still_reaches_processes_whose_init_is_dead \

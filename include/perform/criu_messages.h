@@ -55,8 +55,7 @@ struct CriuAnswer {
     bool success = false;
     std::string script;    ///< of a notification: "post-restore"
     pid_t process = 0;     ///< that a notification is about
-    int errno_value = 0;   ///< of a failure; 0 where criu gives none
-    std::string complaint; ///< likewise
+    std::string complaint; ///< of a failure: criu's first error, as in its log; "" where it gives none
     bool operator==(CriuAnswer const&) const = default;
 };
 /// Nothing in it is trusted: what is malformed is an error.

@@ -68,7 +68,6 @@ namespace response {
 constexpr unsigned type = 1;
 constexpr unsigned success = 2;
 constexpr unsigned notify = 5;
-constexpr unsigned cr_errno = 7;
 constexpr unsigned cr_errmsg = 9;
 } // namespace response
 
@@ -254,9 +253,6 @@ Result<CriuAnswer> read_answer(std::string_view message) {
             break;
         case response::notify:
             TRY(read_notification(field.bytes, answer));
-            break;
-        case response::cr_errno:
-            answer.errno_value = TRY(to_int(field.value));
             break;
         case response::cr_errmsg:
             answer.complaint = field.bytes;

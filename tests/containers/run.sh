@@ -7,8 +7,8 @@
 # usage: sudo [OCI_RUN=PROGRAM] tests/containers/run.sh [--systemd] [PYTEST ARGUMENT]...
 #   --command COMMAND [ARGUMENT]...   runs that there instead of the tests
 #   --systemd   in the host's own cgroups, where its service manager finds what is made: for a throw-away machine
-# Without a test named: all that need neither controllers (limits, from_scratch) nor a service manager (systemd) nor
-# SELinux (selinux): those run in a virtual machine, see tests/vm/run.sh.
+# Without a test named: all that need neither controllers (limits, from_scratch), criu (checkpoint), a service manager
+# (systemd) nor SELinux (selinux): those run in a virtual machine, see tests/vm/run.sh.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -24,7 +24,8 @@ run_tests() {
     for word in "$@"; do
         [[ ! -e ${word%%::*} ]] || named=(yes)
     done
-    [[ -n ${named:-} ]] || set -- "$@" --ignore=limits --ignore=from_scratch --ignore=systemd --ignore=selinux
+    [[ -n ${named:-} ]] || set -- "$@" --ignore=limits --ignore=from_scratch --ignore=checkpoint --ignore=systemd \
+        --ignore=selinux
     exec /usr/bin/python3 -m pytest -p no:cacheprovider --rootdir="$here" "$@"
 }
 
