@@ -99,7 +99,7 @@ struct RestoredMount {
     std::uint64_t clear = 0;
     std::uint64_t recursive_set = 0;
     std::uint64_t recursive_clear = 0;
-    bool host_device = false; ///< of what may be one: a folder, or what is no mount point, is left alone
+    bool host_device = false; ///< of what may be one; a folder is none
     bool operator==(RestoredMount const&) const = default;
 };
 

@@ -28,22 +28,14 @@ constexpr unsigned memory_devices = 1; // major number: /dev/null, /dev/zero ...
 struct View {
     kernel::Fd root;
     std::vector<MountPoint> mounts;
-    /// The mount that a path of the container lies on, nullptr where there is nothing of that name.
-    Result<MountPoint const*> mount_at(std::string const& path) const {
-        auto const file = kernel::open_in_root(root.get(), path, O_PATH);
-        if (!file)
-            return nullptr;
-        return find_mount(mounts, TRY(mount_id("self", file->get())));
-    }
-    /// The same if `path` is where it is mounted: a link on the way leads elsewhere, but to the end of the mount's
-    /// path.
+    /// The mount whose place a path of the container is, links on the way followed; nullptr: it is none.
     Result<MountPoint const*> mount_point(std::string const& path) const {
-        auto const* const mount = TRY(mount_at(path));
+        auto const file = kernel::open_in_root(root.get(), path, O_PATH);
+        auto const* const mount = file ? find_mount(mounts, TRY(mount_id("self", file->get()))) : nullptr;
         if (mount == nullptr || mount->path == "/")
             return nullptr;
-        auto const file = TRY(kernel::open_in_root(root.get(), path, O_PATH));
         auto const place = TRY(kernel::open_in_root(root.get(), mount->path, O_PATH));
-        auto const one = TRY(kernel::fstat(file.get()));
+        auto const one = TRY(kernel::fstat(file->get()));
         auto const other = TRY(kernel::fstat(place.get()));
         return one.st_dev == other.st_dev && one.st_ino == other.st_ino ? mount : nullptr;
     }

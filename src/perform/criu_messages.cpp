@@ -45,7 +45,6 @@ constexpr unsigned auto_dedup = 16;
 constexpr unsigned work_dir_fd = 17;
 constexpr unsigned link_remap = 18;
 constexpr unsigned ext_mnt = 23;
-constexpr unsigned manage_cgroups = 24;
 constexpr unsigned cg_root = 25;
 constexpr unsigned rst_sibling = 26;
 constexpr unsigned inherit_fd = 27;
@@ -143,8 +142,6 @@ void write_common(ProtobufWriter& out, steps::CriuOptions const& options, CriuFa
     out.flag(option::orphan_pts_master, true);
     // Devices and addresses of the network are not the runtime's: the new namespace is set up as any other.
     out.number(option::empty_ns, CLONE_NEWNET);
-    out.flag(option::manage_cgroups, true);
-    out.number(option::manage_cgroups_mode, cgroups_mode(options.cgroups_mode));
     if (options.network_lock != steps::NetworkLock::standard)
         out.number(option::network_lock, network_lock(options.network_lock));
     write_flags(out, options);
@@ -190,6 +187,7 @@ std::string dump_request(steps::DumpContainer const& operation, CriuFacts const&
     write_common(out, operation.options, facts, "dump.log");
     out.integer(option::pid, facts.process);
     out.flag(option::leave_running, operation.leave_running);
+    out.number(option::manage_cgroups_mode, cgroups_mode(operation.options.cgroups_mode));
     if (!facts.freeze_cgroup.empty())
         out.text(option::freeze_cgroup, facts.freeze_cgroup);
     if (!operation.parent_path.empty())
@@ -214,6 +212,9 @@ std::string restore_request(steps::BeginRestore const& operation, CriuFacts cons
     out.flag(option::rst_sibling, true);
     // Devices are looked up by path: the new container has its own.
     out.flag(option::evasive_devices, true);
+    // A container without a cgroup of its own must not get that of the image, which nobody would remove.
+    auto const mode = facts.cgroup.empty() ? steps::CgroupsMode::ignore : operation.options.cgroups_mode;
+    out.number(option::manage_cgroups_mode, cgroups_mode(mode));
     if (!facts.cgroup.empty())
         out.text(option::cg_root, pair_of_texts("", facts.cgroup));
     for (auto const& [key, descriptor] : facts.inherited) {

@@ -28,32 +28,26 @@ namespace {
 
 constexpr std::size_t descriptors_limit = 1U << 20U;
 
-// ---- in a mount namespace of its own
+// ---- mount namespaces
 
-/// Runs `action` in that of another process.
-Result<void> in_mounts_of(int mount_namespace, auto&& action) {
+/// Runs `action` in the mount namespace that `enter` leads to, and comes back whatever happened.
+Result<void> in_other_mounts(auto&& enter, auto&& action) {
     auto const own = TRY(kernel::openat(AT_FDCWD, "/proc/self/ns/mnt", O_RDONLY));
     auto const folder = TRY(kernel::openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY));
-    TRY(kernel::setns(mount_namespace, CLONE_NEWNS));
+    TRY(enter());
     auto done = action();
     TRY(in_context(kernel::setns(own.get(), CLONE_NEWNS), "go back"));
     TRY(in_context(kernel::fchdir(folder.get()), "go back"));
     return done;
 }
 
-/// Runs `action` in a new one, which is gone with the last process in it.
+/// A new one is gone with the last process in it.
 Result<void> in_private_mounts(auto&& action) {
-    auto const own = TRY(kernel::openat(AT_FDCWD, "/proc/self/ns/mnt", O_RDONLY));
-    auto const folder = TRY(kernel::openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY));
-    TRY(kernel::unshare(CLONE_NEWNS));
-    auto const inside = [&]() -> Result<void> {
-        TRY(kernel::set_root_propagation(MS_SLAVE | MS_REC));
-        return action();
-    };
-    auto done = inside();
-    TRY(in_context(kernel::setns(own.get(), CLONE_NEWNS), "go back"));
-    TRY(in_context(kernel::fchdir(folder.get()), "go back"));
-    return done;
+    return in_other_mounts([] { return kernel::unshare(CLONE_NEWNS); },
+                           [&]() -> Result<void> {
+                               TRY(kernel::set_root_propagation(MS_SLAVE | MS_REC));
+                               return action();
+                           });
 }
 
 /// criu wants the rootfs as a mount whose place is not covered by another one. The state directory is such a place.
@@ -156,24 +150,21 @@ Result<void> add_namespaces(steps::BeginRestore const& operation, CriuFacts& fac
     return {};
 }
 
+/// What is no mount point (any more) is left alone.
 Result<void> protect(steps::RestoredMount const& mount, int root) {
     auto const place = kernel::open_in_root(root, mount.path, O_PATH);
     if (!place)
-        return mount.host_device && is_missing(place.error()) ? Result<void>() : Failure(place.error());
+        return is_missing(place.error()) ? Result<void>() : Failure(place.error());
     if (mount.host_device && S_ISDIR(TRY(kernel::fstat(place->get())).st_mode))
         return {};
-    auto const change = [&]() -> Result<void> {
-        if (mount.recursive_set != 0 || mount.recursive_clear != 0)
-            TRY(kernel::mount_setattr(place->get(), {.set = mount.recursive_set, .clear = mount.recursive_clear},
-                                      AT_RECURSIVE));
-        if (mount.set != 0 || mount.clear != 0)
-            TRY(kernel::mount_setattr(place->get(), {.set = mount.set, .clear = mount.clear}, 0));
-        return {};
+    auto const change = [&](std::uint64_t set, std::uint64_t clear, unsigned flags) -> Result<void> {
+        if (set == 0 && clear == 0)
+            return {};
+        auto changed = kernel::mount_setattr(place->get(), {.set = set, .clear = clear}, flags);
+        return !changed && changed.error().errno_value == EINVAL ? Result<void>() : changed;
     };
-    auto changed = change();
-    if (!changed && mount.host_device && changed.error().errno_value == EINVAL) // not a mount point
-        return {};
-    return changed;
+    TRY(change(mount.recursive_set, mount.recursive_clear, AT_RECURSIVE));
+    return change(mount.set, mount.clear, 0);
 }
 
 // ---- the conversation
@@ -285,18 +276,22 @@ Result<void> apply(steps::ProtectMounts const& operation, Context& context) {
     // Where a pid namespace is shared, strangers see who enters the container (CVE-2019-5736).
     TRY(kernel::set_not_dumpable());
     auto const theirs = TRY(kernel::openat(AT_FDCWD, concat("/proc/", context.state.pid, "/ns/mnt"), O_RDONLY));
-    return in_mounts_of(theirs.get(), [&]() -> Result<void> {
+    auto const protect_all = [&]() -> Result<void> {
         auto const root = TRY(kernel::openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY));
         for (auto const& mount : operation.mounts)
             TRY(in_context(protect(mount, root.get()), mount.path));
         return {};
-    });
+    };
+    return in_other_mounts([&] { return kernel::setns(theirs.get(), CLONE_NEWNS); }, protect_all);
 }
 
 Result<void> apply(steps::ResumeRestored const&, Context& context) {
     TRY(context.criu->go_on());
     TRY(run_until("", context));
-    return context.criu->finish();
+    TRY(context.criu->finish());
+    context.criu.reset();
+    context.console.close(); // a foreground that waits for a terminal sees that none came
+    return {};
 }
 
 } // namespace oci::perform

@@ -20,8 +20,10 @@ std::vector<steps::CheckpointMount> checkpoint_mounts(spec::Spec const& spec, st
     return mounts;
 }
 
-/// criu knows nothing of them: the container would see the files with other owners than before.
+/// Of id-mapped mounts criu knows nothing: the container would see the files with other owners than before.
 Result<void> check_mounts(spec::Spec const& spec) {
+    if (spec.linux.find(CLONE_NEWNS) == nullptr)
+        return fail("/linux/namespaces: without a mount namespace a container can be neither dumped nor restored");
     for (std::size_t i = 0; i < spec.mounts.size(); ++i)
         if (spec.mounts[i].id_mapped)
             return fail("/mounts/", i, ": an id-mapped mount can be neither dumped nor restored by criu");
@@ -53,8 +55,8 @@ steps::ProtectMounts protect_mounts(spec::Spec const& spec) {
     steps::ProtectMounts protect;
     for (auto const& mount : spec.mounts)
         if (mount.bind || mount.remount)
-            protect.mounts.push_back({mount.destination, mount.set, mount.clear, mount.recursive_set,
-                                      mount.recursive_clear});
+            protect.mounts.push_back(
+                {mount.destination, mount.set, mount.clear, mount.recursive_set, mount.recursive_clear});
     constexpr std::uint64_t device = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
     auto paths = spec.linux.masked_paths;
     for (auto& path : device_paths(spec))
@@ -116,6 +118,8 @@ Result<void> append_restore(spec::Spec const& spec, CreateRequest const& create,
             if (name.starts_with("net/"))
                 network.sysctls.emplace_back(name, value);
         add(std::move(network));
+        if (auto devices = move_network_devices(spec))
+            add(*std::move(devices));
     }
     for (auto const kind : {spec::HookKind::prestart, spec::HookKind::create_runtime})
         if (auto hooks = make_hooks(spec, kind))

@@ -149,6 +149,14 @@ TEST(Criu, RestoreRequest) {
     EXPECT_EQ(inherited, (std::map<std::string, std::uint64_t>{{"pipe:[1234]", 1}, {"extRootNetNS", 9}}));
 }
 
+TEST(Criu, WithoutCgroupThatOfTheImageIsNotMade) {
+    auto const message = restore_request({}, {});
+    auto const request = fields_of(message);
+    auto const options = fields_of(text(request, 2));
+    EXPECT_EQ(number(options, 34), 0U);
+    EXPECT_EQ(options.count(25), 0U);
+}
+
 TEST(Criu, NotificationReply) {
     auto const yes = notification_reply(true);
     auto const no = notification_reply(false);

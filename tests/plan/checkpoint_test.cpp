@@ -96,6 +96,18 @@ TEST(RestorePlan, Order) {
               (std::vector<std::pair<std::string, std::string>>{{"net/ipv4/ip_forward", "1"}}));
 }
 
+TEST(RestorePlan, NetworkDevicesMoveIntoANewNamespace) {
+    auto spec = sample();
+    spec.linux.net_devices = {{"eth1", "eth0"}};
+    auto found = names(make_restore_plan(spec, host(), create_request(), restore_request()).value());
+    auto const moved = std::ranges::find(found, "MoveNetworkDevices");
+    ASSERT_NE(moved, found.end());
+    EXPECT_EQ(*(moved - 1), "SetUpNetwork");
+    spec.linux.namespaces[1].path = "/run/netns/x"; // they stayed there
+    found = names(make_restore_plan(spec, host(), create_request(), restore_request()).value());
+    EXPECT_EQ(std::ranges::count(found, "MoveNetworkDevices"), 0);
+}
+
 TEST(RestorePlan, TerminalAndNetworkOfOthers) {
     auto spec = sample();
     spec.process->terminal = true;
@@ -126,6 +138,10 @@ TEST(RestorePlan, WhatCriuCannot) {
     mapped.mounts[1].id_mapped = true;
     EXPECT_EQ(make_checkpoint_plan(mapped, "/b", {}).error().message.find("/mounts/1: "), 0U);
     EXPECT_EQ(make_restore_plan(mapped, host(), create_request(), {}).error().message.find("/mounts/1: "), 0U);
+    auto on_host = sample();
+    on_host.linux.namespaces.erase(on_host.linux.namespaces.begin());
+    EXPECT_EQ(make_restore_plan(on_host, host(), create_request(), {}).error().message,
+              "/linux/namespaces: without a mount namespace a container can be neither dumped nor restored");
     auto cgroup = sample();
     cgroup.linux.namespaces.push_back({CLONE_NEWCGROUP, "/proc/1/ns/cgroup"});
     EXPECT_EQ(make_restore_plan(cgroup, host(), create_request(), {}).error().message,
