@@ -7,7 +7,7 @@
 #   --security MODULE  the Linux security module: apparmor (default) or selinux, then with the policy in policy.cil
 # OCI_RUN_VM_CACHE   where the kernel is kept (default /var/cache/oci-run-vm)
 # OCI_RUN_VM_KERNEL  the Debian package with the kernel (default: what linux-image-amd64 depends on)
-# OCI_RUN_VM_LIMIT   seconds for the whole (default 1200)
+# OCI_RUN_VM_LIMIT   seconds for the whole (default 2400)
 # OCI_RUN_VM_ACCELERATOR  "kvm" where /dev/kvm works (default: none is needed)
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -66,7 +66,7 @@ truncate -s 256M "$work/disk" # for io limits
 
 console=$work/console
 # no_timer_check: on a busy host the kernel takes the emulated timer for broken.
-timeout --kill-after 5 "${OCI_RUN_VM_LIMIT:-1200}" qemu-system-x86_64 \
+timeout --kill-after 5 "${OCI_RUN_VM_LIMIT:-2400}" qemu-system-x86_64 \
     -M q35 -accel "${OCI_RUN_VM_ACCELERATOR:-tcg,thread=multi}" -cpu max -m 3072 -smp 2 -nographic -no-reboot -nodefaults \
     -kernel "$machine/vmlinux" -initrd "$work/initramfs.gz" \
     -append "console=ttyS0 quiet no_timer_check loglevel=3 panic=-1 security=$security audit=0 \
