@@ -100,7 +100,7 @@ class Plugin:
     def show(self, terminal):
         terminal.write_line("")
         for field, tests in sorted(self.tests.items()):
-            candidates = [item for item in sorted(tests, key=tests.get)
+            candidates = [item for item in in_turn(tests)
                           if item.nodeid not in self.not_passed and item not in self.want_errors]
             witness = next((item for item in candidates[:CANDIDATES] if self.fails_without(item, field)), None)
             if witness:
@@ -108,6 +108,16 @@ class Plugin:
         for field, item in sorted(self.errors.items()):
             if item.nodeid not in self.not_passed:
                 terminal.write_line(f"field error {field} {item.nodeid}")
+
+
+def in_turn(tests):
+    """The tests, those that set few fields first, but of no function a second one before there is one of each."""
+    rank = collections.Counter()
+    places = []
+    for item in sorted(tests, key=tests.get):
+        places.append((rank[item.function], tests[item], len(places), item))
+        rank[item.function] += 1
+    return [place[-1] for place in sorted(places, key=lambda place: place[:-1])]
 
 
 def another(item):

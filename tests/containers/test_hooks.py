@@ -239,6 +239,13 @@ def test_timeout_at_create(oci, bundle, log, kind):
     assert json.loads((log / "poststop").read_text())["status"] == "stopped"
 
 
+def test_timeout_at_delete_is_a_warning(oci, bundle):
+    shell_hook(bundle, "poststop", "exec sleep 1000", timeout=1)
+    container = oci.create(bundle.sh("true")).start()
+    container.wait()
+    assert "timeout" in oci("delete", container.id).succeeded().err
+
+
 @pytest.mark.parametrize("kind", ["startContainer", "poststart"])
 def test_timeout_at_start(oci, bundle, kind):
     shell_hook(bundle, kind, "exec sleep 1000", timeout=1)

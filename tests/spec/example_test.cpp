@@ -91,7 +91,8 @@ TEST(Features, Document) {
     EXPECT_EQ(linux["mountExtensions"]["idmap"]["enabled"], true);
     EXPECT_EQ(features["annotations"]["io.github.seccomp.libseccomp.version"], "2.5.4");
     EXPECT_EQ(features["potentiallyUnsafeConfigAnnotations"],
-              (nlohmann::json{"org.systemd.property.", "run.oci.keep_original_groups", "run.oci.mount_context_type"}));
+              (nlohmann::json{"org.systemd.property.", "org.criu.config", "run.oci.keep_original_groups",
+                              "run.oci.mount_context_type"}));
 }
 
 /// What the document announces, the parser must take.
