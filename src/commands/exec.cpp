@@ -206,7 +206,7 @@ Result<int> exec(Invocation const& invocation) {
     TRY(explain_end(start(plan, context, agent), init.get(), ENOMEM));
     if (request.detach)
         return 0;
-    auto const status = wait_in_foreground(context);
+    auto status = wait_in_foreground(context);
     if (!status)
         (void)kernel::kill_and_reap(context.init_pidfd.get());
     return status;

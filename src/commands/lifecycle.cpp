@@ -102,7 +102,7 @@ Result<int> wait_in_foreground(perform::Context& context, std::optional<perform:
         master = TRY(in_context(kernel::receive_descriptor(context.terminal.get(), kernel::Deadline::after(limit)),
                                 "receive the terminal"));
     }
-    auto const status = perform::wait_in_foreground(
+    auto status = perform::wait_in_foreground(
         {context.state.pid, context.init_pidfd.get(), master.get(), notify ? &*notify : nullptr});
     warn_of_failure(notify);
     return status;
@@ -116,7 +116,7 @@ void remove_pid_file(perform::Context const& context) {
 namespace {
 
 Result<void> check_rootfs(std::string const& path) {
-    auto const status =
+    auto status =
         TRY(in_context(kernel::fstatat(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW), "config.json: /root/path"));
     if (S_ISLNK(status.st_mode))
         return fail("config.json: /root/path: ", path, " is a symbolic link");

@@ -80,7 +80,7 @@ bool lies_in_restored_mount(steps::CheckpointMount const& mount, std::vector<ste
 
 Result<void> make_mount_point(steps::CheckpointMount const& mount, int root) {
     if (mount.source.empty()) {
-        TRY(kernel::make_mount_target(root, mount.destination, true));
+        auto const made = TRY(kernel::make_mount_target(root, mount.destination, true));
         return {};
     }
     auto const tree = TRY(kernel::clone_tree(AT_FDCWD, mount.source, AT_RECURSIVE));
@@ -226,7 +226,7 @@ Result<void> apply(steps::BeginRestore const& operation, Context& context) {
     kernel::Fd images;
     kernel::Fd work;
     TRY(in_private_mounts([&]() -> Result<void> {
-        TRY(attach_root(operation.rootfs, context));
+        auto const root = TRY(attach_root(operation.rootfs, context));
         // criu mounts below its work folder, which has to be in the same namespace for that.
         images = TRY(in_context(kernel::openat(AT_FDCWD, options.image_path, O_RDONLY | O_DIRECTORY), "--image-path"));
         work = TRY(in_context(make_folder(options.work_path), "--work-path"));
