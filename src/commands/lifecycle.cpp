@@ -116,7 +116,7 @@ void remove_pid_file(perform::Context const& context) {
 namespace {
 
 Result<void> check_rootfs(std::string const& path) {
-    auto status =
+    auto const status =
         TRY(in_context(kernel::fstatat(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW), "config.json: /root/path"));
     if (S_ISLNK(status.st_mode))
         return fail("config.json: /root/path: ", path, " is a symbolic link");
