@@ -90,7 +90,7 @@ group_selinux() {
     build release
     oci-validation/run.sh --build
     OCI_RUN=$repository/build/release/oci-run tests/vm/run.sh --security selinux \
-        tests/vm/nothing_left.sh tests/containers/run.sh --quiet --fields --capture=no selinux "&&" \
+        tests/vm/nothing_left.sh tests/containers/run.sh --quiet ${OCI_RUN_FULL:+--fields} --capture=no selinux "&&" \
         tests/vm/nothing_left.sh oci-validation/run.sh linux_mount_label
 }
 group_asan() {
