@@ -13,12 +13,10 @@ def set_up(lane):
               "--socket-dir-path", work, "--exit-dir", work / "exits", "--log-level", "error", "--log-path", "k8s-file:$WORK/log",
               "--container-pidfile", "$WORK/pid", "--conmon-pidfile", "$WORK/conmon.pid"]
     errors = ["--runtime-arg", "--log-format=json", "--runtime-arg", "--log", f"--runtime-arg={work}/oci-log"]
-    # Descriptor 3 gets what podman waits for: the process id, or -1 and the error.
-    # conmon goes on in the background: this waits until it has written that.
+    # Descriptor 3 gets what podman waits for: the process id, or -1 and the error. conmon goes on in the background.
     lane.command("told", "sh", "-c", "'until jq .data sync 2>/dev/null | grep .; do sleep 0.1; done'")
     lane.command("conmon", "env", "_OCI_SYNCPIPE=3", *common, *errors, "--systemd-cgroup")
     lane.command("conmon-exec", "env", "_OCI_SYNCPIPE=3", *common, *errors, "--exec")
-
 
 
 BLOCKS = blocks(r"""
