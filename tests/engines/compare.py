@@ -1,14 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Runs every action of the engines with oci-run and with another runtime, at the same time, and compares exit codes and
-outputs. Prints a table; the last line has the counts. Inside the virtual machine, started by run.sh.
-usage: compare.py [--full] [--verbose] [ENGINE | ENGINE:WORD]...   WORD: only blocks with an action whose name has it"""
+outputs. Prints a table; the last line has the counts. Inside the virtual machine, started by run.sh, which has the usage."""
 
 import argparse
 import concurrent.futures
 import fnmatch
 import pathlib
-import shutil
 import subprocess
 import sys
 import time
@@ -22,10 +20,9 @@ import image
 import left
 import podman
 import replay
-from engine import Lane, Outcome
+from engine import Lane
 
 HERE = pathlib.Path(__file__).resolve().parent
-REPOSITORY = HERE.parent.parent
 FOLDER = pathlib.Path("/tmp/engines")
 ENGINES = [engine for module in (podman, containerd, docker, buildah, conmon, replay) for engine in module.ENGINES]
 
@@ -110,7 +107,7 @@ def run_engine(engine, report, archive, full, words):
 
 
 def main():
-    parser = argparse.ArgumentParser(usage=__doc__)
+    parser = argparse.ArgumentParser()
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("wanted", nargs="*")

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an engine is for these tests: how it is set up with a runtime, and its table of actions.
 
-An action is one line of a table: `name | exit code, and a text that must be in the output | shell command`. Actions of a
-block (up to an empty line) run in order, with each runtime; after a block nothing may be left. A line `@when COMMAND`
-leaves the block out unless the command succeeds."""
+An action is one line of a table: `name | exit code, and a text that must be in the output | shell command`. Exit code and
+standard output are compared, so a command prints what matters and nothing that differs from run to run (2>&1, grep, sort).
+Actions of a block (up to an empty line) run in order, with each runtime; after a block nothing may be left. A line
+`@when COMMAND` leaves the block out unless the command succeeds."""
 
 import dataclasses
 import os
-import pathlib
 import re
 import signal
 import subprocess
@@ -27,7 +27,7 @@ class Action:
 @dataclasses.dataclass
 class Block:
     actions: list = dataclasses.field(default_factory=list)
-    only_full: bool = False  # with --full
+    only_full: bool = False  # only with --full
     when: str = "true"
 
 
@@ -78,10 +78,13 @@ class Lane:
         self.folder.chmod(0o755)
         self.as_user = []  # in front of each command
         self.daemons = []
-        self.at_end = []  # commands
-        self.environment = {"PATH": f"{self.bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                            "HOME": "/root", "TERM": "dumb", "LANG": "C.UTF-8", "WORK": str(folder), "IMAGE": str(image), "BB": "localhost/bb:latest",
-                            "EXAMPLES": os.environ["EXAMPLES"], "RUNTIME": f"/usr/bin/{runtime}", "LANE": runtime}
+        self.at_end = []  # commands for the end
+        self.environment = {
+            "PATH": f"{self.bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root",
+            "TERM": "dumb", "LANG": "C.UTF-8",
+            # For the actions:
+            "LANE": runtime, "RUNTIME": f"/usr/bin/{runtime}", "WORK": str(folder), "IMAGE": str(image),
+            "BB": "localhost/bb:latest", "EXAMPLES": os.environ["EXAMPLES"]}
 
     def command(self, name, *words):
         """Makes a command for the actions: the words, then the arguments."""
@@ -111,11 +114,11 @@ class Lane:
                                f"{outcome.errors}{self.logs()}")
         return outcome.out
 
-    def start(self, *words, ready, **environment):
+    def start(self, *words, ready):
         """Starts a daemon, and waits until the command `ready` succeeds."""
         log = open(self.folder / "daemon.log", "ab")
         self.daemons.append(subprocess.Popen(
-            list(map(str, words)), env={**self.environment, **environment}, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            list(map(str, words)), env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             start_new_session=True))
         deadline = time.monotonic() + LIMIT
         while self.run(ready).code != 0:

@@ -7,7 +7,9 @@ import re
 import time
 
 CGROUPS = "/sys/fs/cgroup"
-STATES = ("run/oci-run/*", "run/user/*/oci-run/*", "run/containerd/runc/*/*", "tmp/engines/*/*/state/*")
+# podman and conmon, containerd, Docker, replay.
+STATES = ("run/oci-run/*", "run/user/*/oci-run/*", "run/containerd/runc/*/*", "tmp/engines/*/*/exec/runtime-*/*/*",
+          "tmp/engines/replay/*/state/*")
 # The service manager's own; the tests' service is not among them.
 SERVICE = re.compile(r"\.(service|slice|socket|mount)$|/init\.scope$")
 OURS = re.compile(r"oci-run-tests\.service$")
@@ -23,14 +25,14 @@ def processes():
     for name in filter(str.isdigit, os.listdir("/proc")):
         try:
             folder = pathlib.Path("/proc") / name
-            state, parent, *_, = (fields := (folder / "stat").read_text().rpartition(")")[2].split())
+            state, parent, *more = (folder / "stat").read_text().rpartition(")")[2].split()
             cgroup = (folder / "cgroup").read_text().strip()
             arguments = (folder / "cmdline").read_text().replace("\0", " ")
         except OSError:
             continue  # has ended
         foreign = SERVICE.search(cgroup) and not OURS.search(cgroup)
         if state != "Z" and "2" not in (name, parent) and not foreign:
-            yield f"{name} since {fields[19]}: {arguments}"
+            yield f"{name} since {more[17]}: {arguments}"
 
 
 def mounts():
@@ -44,9 +46,13 @@ def states():
     return (path for pattern in STATES for path in pathlib.Path("/").glob(pattern))
 
 
+def network_devices():
+    return os.listdir("/sys/class/net")
+
+
 def snapshot():
-    return {f"{kind.__name__}: {item}" for kind in (cgroups, processes, mounts, states) for item in kind()} | \
-        {f"network device: {name}" for name in os.listdir("/sys/class/net")}
+    kinds = (cgroups, processes, mounts, network_devices, states)
+    return {f"{kind.__name__}: {item}" for kind in kinds for item in kind()}
 
 
 def left_since(before, seconds=20):

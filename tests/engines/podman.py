@@ -11,7 +11,7 @@ SECCOMP = {"defaultAction": "SCMP_ACT_ALLOW",
            "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95}]}
 
 
-def set_up_with(manager, storage="overlay", runtime_option="--runtime", before=lambda lane: None):
+def set_up_with(manager, storage="overlay", before=lambda lane: None):
     def set_up(lane):
         before(lane)
         work = lane.folder
@@ -20,7 +20,7 @@ def set_up_with(manager, storage="overlay", runtime_option="--runtime", before=l
         shared.mkdir(mode=0o755)
         (shared / "file").write_text("content\n")
         lane.command("podman", "/usr/bin/podman", "--root", work / "root", "--runroot", work / "run", "--tmpdir", work / "tmp",
-                     runtime_option, lane.runtime, f"--cgroup-manager={manager}", f"--storage-driver={storage}",
+                     "--runtime", lane.runtime, f"--cgroup-manager={manager}", f"--storage-driver={storage}",
                      "--events-backend=file")
         lane.command("run", "podman", "run", "--rm", "--network=none")
         lane.at_end.append("umount root/overlay")

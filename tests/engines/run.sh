@@ -3,7 +3,10 @@
 # Real engines run their containers with oci-run and with another runtime, in a virtual machine with systemd; exit codes,
 # outputs and what is left behind are compared.
 # usage: sudo tests/engines/run.sh [--full] [--verbose] [ENGINE | ENGINE:WORD]...      after the preset release is built
-#   ENGINE:WORD   only the blocks of actions that have the word in a name
+#   --full        also what another engine, or another set-up of the same one, has shown already
+#   --verbose     all outputs
+#   ENGINE:WORD   only the blocks of actions that have the word in a name, as podman:update
+# The engines are the modules beside this file, with their tables of actions; engine.py tells how an action is written.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repository=$(cd "$here/../.." && pwd)
