@@ -276,10 +276,18 @@ Result<void> start_container(state::ContainerDir& directory, state::Container co
     return started;
 }
 
-Result<void> delete_after_run(perform::Context& context) {
-    if (!TRY(context.directory->lock_again(kernel::Deadline::after(lock_limit))))
-        return {};
-    return delete_container(*context.directory, context.record, -1, context.host);
+Result<int> delete_after_run(perform::Context& context, Result<int> result) {
+    if (!result)
+        (void)kernel::kill_and_reap(context.init_pidfd.get());
+    auto const remove = [&]() -> Result<void> {
+        if (!TRY(context.directory->lock_again(kernel::Deadline::after(lock_limit))))
+            return {};
+        return delete_container(*context.directory, context.record, -1, context.host);
+    };
+    auto removed = remove();
+    if (!removed && result)
+        return Failure(std::move(removed).error());
+    return result;
 }
 
 perform::SeccompAgent seccomp_agent(spec::Spec const& spec, std::string state) {

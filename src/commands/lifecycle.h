@@ -54,8 +54,9 @@ Result<Created> create_container(Invocation const& invocation, Purpose purpose,
 Result<void> start_container(state::ContainerDir& directory, state::Container const& container, spec::Spec const& spec,
                              HostFacts const& host);
 
-/// After `run` or `restore` in the foreground. The container may be gone by now: somebody else's delete is as good.
-Result<void> delete_after_run(perform::Context& context);
+/// After `run` or `restore` in the foreground, or when it failed: `result`, or why the container could not be deleted.
+/// It may be gone by now: somebody else's delete is as good.
+Result<int> delete_after_run(perform::Context& context, Result<int> result);
 
 /// Undoes a container of which we hold the lock: processes, cgroup, resctrl groups, poststop hooks, state directory.
 Result<void> delete_container(state::ContainerDir& directory, state::Record const& record, int init,

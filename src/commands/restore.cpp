@@ -42,14 +42,7 @@ Result<int> run_restore(Invocation const& invocation) {
     auto& context = created.context;
     TRY(context.directory->unlock());
     auto result = wait_in_foreground(context);
-    if (result && invocation.options.flag("keep"))
-        return result;
-    if (!result)
-        (void)kernel::kill_and_reap(context.init_pidfd.get());
-    auto deleted = delete_after_run(context);
-    if (!deleted && result)
-        return Failure(deleted.error());
-    return result;
+    return result && invocation.options.flag("keep") ? result : delete_after_run(context, std::move(result));
 }
 
 } // namespace oci::commands

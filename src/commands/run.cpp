@@ -24,14 +24,8 @@ Result<int> run_run(Invocation const& invocation) {
         return 0;
     };
     auto result = run();
-    if (result && (detach || invocation.options.flag("keep")))
-        return result;
-    if (!result)
-        (void)kernel::kill_and_reap(context.init_pidfd.get());
-    auto deleted = delete_after_run(context);
-    if (!deleted && result)
-        return Failure(deleted.error());
-    return result;
+    return result && (detach || invocation.options.flag("keep")) ? result
+                                                                 : delete_after_run(context, std::move(result));
 }
 
 } // namespace oci::commands

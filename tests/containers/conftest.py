@@ -13,7 +13,8 @@ import terminals
 
 
 def pytest_addoption(parser):
-    parser.addoption("--fields", action="store_true", help="show which test proves which field of config.json works")
+    parser.addoption("--fields", metavar="PLACE,...", default="",
+                     help="show which test proves that a field of config.json works: of those that begin so")
 
 
 def pytest_configure(config):
@@ -24,7 +25,7 @@ def pytest_configure(config):
         raise pytest.UsageError(f"no program at {harness.PROGRAM}: build it, or set OCI_RUN")
     harness.become_subreaper()
     if config.getoption("--fields"):
-        config.pluginmanager.register(fields.Plugin())
+        config.pluginmanager.register(fields.Plugin(tuple(config.getoption("--fields").split(","))))
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -2,7 +2,7 @@
 """Which test shows that a field of config.json works: one that sets it and passes, and fails when the harness takes the
 field out of its configuration again.
 
-A plug-in of pytest, on with --fields: after the last test it tries the candidates of each field, those that set few
+A plug-in of pytest, on with --fields=PLACE: after the last test it tries the candidates of each field, those that set few
 others first, and prints a line for each witness. tests/field_table.py makes the table out of these lines.
 """
 
@@ -44,7 +44,8 @@ def pointers_in(text):
 
 
 class Plugin:
-    def __init__(self):
+    def __init__(self, places):
+        self.places = places
         self.schema = Schema()
         self.item = None
         self.left_out = None  # the field that is missing now
@@ -100,6 +101,8 @@ class Plugin:
     def show(self, terminal):
         terminal.write_line("")
         for field, tests in sorted(self.tests.items()):
+            if not field.startswith(self.places):
+                continue
             candidates = [item for item in in_turn(tests)
                           if item.nodeid not in self.not_passed and item not in self.want_errors]
             witness = next((item for item in candidates[:CANDIDATES] if self.fails_without(item, field)), None)
