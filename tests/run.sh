@@ -9,14 +9,13 @@
 #   containers   real containers, with the release build
 #   validation   the conformance suite of the specification's authors, and our programs for cgroup v2
 #   asan         the same with AddressSanitizer and UndefinedBehaviorSanitizer
-#   vm           containers with limits, from scratch, and with AppArmor, in a virtual machine with every controller
+#   vm           containers with limits, from scratch, with criu and AppArmor, in a virtual machine with every controller
 #   validation_vm  the conformance suite and our programs in the virtual machine
 #   selinux      labels, and the program of the suite for them, in a virtual machine that enforces an SELinux policy
 #   systemd      the systemd driver and rootless containers, in a virtual machine with systemd
-#   checkpoint   checkpoint and restore with criu, in a virtual machine
 #   engines      podman, Docker and others with oci-run and with another runtime, in a virtual machine with systemd
 #   fields       the table of config.json's fields, out of what the groups before it have shown: not alone
-# --full: the unit tests, too, with sanitizers, checkpoint and engines. Without GROUP: all others of them.
+# --full: the unit tests, too, with sanitizers, and the engines. Without GROUP: all others of them.
 set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$repository"
@@ -103,7 +102,7 @@ group_vm() {
     build release
     OCI_RUN=$repository/build/release/oci-run tests/vm/run.sh tests/vm/nothing_left.sh \
         tests/containers/run.sh --quiet --capture=no --fields=/linux/resources,/process/apparmorProfile \
-        limits from_scratch rootless/test_delegation.py rootless/test_slirp4netns.py \
+        limits from_scratch checkpoint rootless/test_delegation.py rootless/test_slirp4netns.py \
         test_cgroup_resources.py test_cgroup_trees.py test_pause.py test_labels.py \
         test_lifecycle.py::test_kill_still_reaches_processes_whose_init_is_dead \
         test_lifecycle.py::test_delete_ends_what_the_program_left_behind \
@@ -116,11 +115,6 @@ group_systemd() {
     (cd build/release && cpack >/dev/null)
     OCI_RUN=$repository/build/release/oci-run tests/vm/run.sh --systemd tests/vm/nothing_left.sh \
         tests/containers/run.sh --systemd --quiet --capture=no systemd
-}
-group_checkpoint() {
-    build release
-    OCI_RUN=$repository/build/release/oci-run tests/vm/run.sh tests/vm/nothing_left.sh \
-        tests/containers/run.sh --quiet checkpoint
 }
 group_engines() {
     build release
@@ -140,8 +134,8 @@ fi
 wanted=()
 for word in "$@"; do
     case $word in
-    --full) groups+=(asan_unit checkpoint engines) ;;
-    -*) sed -n 's/^# \{0,1\}//; 3,19p' "${BASH_SOURCE[0]}" && exit 1 ;;
+    --full) groups+=(asan_unit engines) ;;
+    -*) sed -n 's/^# \{0,1\}//; 3,18p' "${BASH_SOURCE[0]}" && exit 1 ;;
     *)
         declare -F "group_$word" >/dev/null || { echo "tests/run.sh: no group named '$word'" >&2 && exit 1; }
         wanted+=("$word")

@@ -53,6 +53,13 @@ def test_apparmor_profile(oci, bundle, profile, user_namespace, no_new_privilege
     assert "Permission denied" in container.exec("cat", "/etc/forbidden").err
 
 
+def test_apparmor_profile_of_exec(oci, bundle, profile):
+    container = oci.run_detached(bundle.args("sleep", "1000"))
+    own = lambda name: oci("exec", "--apparmor", name, container.id, "cat", "/proc/self/attr/current")
+    assert own(profile).succeeded().out.strip() == "oci-run-test (enforce)"
+    own("no-such-profile").failed("set AppArmor profile no-such-profile", "no such file or directory", rc=255)
+
+
 def test_hooks_are_not_confined(oci, bundle, profile):
     bundle.process["apparmorProfile"] = profile
     bundle.hook("startContainer", "/bin/sh", "-c", "cat /proc/self/attr/current >/hook-label")

@@ -135,7 +135,7 @@ def test_terminal(oci, bundle, images):
     first, second = Console(bundle.path / "first"), Console(bundle.path / "second")
     container = oci.run_detached(bundle.sh("while read line; do echo got $line; tty; done"), "--console-socket", first.path)
     os.write(first.receive(), b"one\n")
-    assert "/dev/" in read_until(first.master, "got one") + read_until(first.master, "/dev/")
+    assert "got one" in read_until(first.master, "/dev/")
     images.take(container).succeeded()
     images.restore("--console-socket", second.path, id=container.id)
     os.write(second.receive(), b"two\n")

@@ -58,6 +58,14 @@ def test_label_of_the_process(oci, bundle, user_namespace):
     assert own_label(container.exec("cat", "/proc/self/attr/current").succeeded().out) == DOMAIN
 
 
+def test_label_of_exec(oci, bundle):
+    container = oci.run_detached(bundle.args("sleep", "1000"))
+    own = lambda label: oci("exec", "--process-label", label, container.id, "cat", "/proc/self/attr/current")
+    assert own_label(own(DOMAIN).succeeded().out) == DOMAIN
+    own("nonsense").failed("set SELinux label", "nonsense: write: invalid argument", rc=255)
+    assert own(FORBIDDEN).rc == 255
+
+
 def test_without_a_label_nothing_changes(oci, bundle):
     container = oci.run_detached(bundle.args("sleep", "1000"))
     assert own_label(container.proc("attr/current")) == HOST
