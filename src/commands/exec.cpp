@@ -106,7 +106,7 @@ Result<plan::ExecRequest> exec_request(Invocation const& invocation, spec::Spec 
     request.pidfd_socket = TRY(path_option(options, "pidfd-socket"));
     request.detach = options.flag("detach");
     request.listen_fds = listen_descriptors();
-    request.preserved_descriptors = request.listen_fds + options.number("preserve-fds");
+    request.preserved_descriptors = passed_descriptors(request.listen_fds, options);
     if (options.given("cgroup"))
         request.sub_cgroup = TRY(parse_cgroup_option(options.text("cgroup")));
     if (!request.detach)

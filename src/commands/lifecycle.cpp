@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
+#include <limits>
 #include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -45,6 +46,11 @@ unsigned listen_descriptors() {
         return parse_number<unsigned>(value == nullptr ? "" : value).value_or(0);
     };
     return number("LISTEN_PID") == static_cast<unsigned>(::getpid()) ? number("LISTEN_FDS") : 0;
+}
+
+unsigned passed_descriptors(unsigned listen_fds, ParsedOptions const& options) {
+    unsigned const sum = listen_fds + options.number("preserve-fds");
+    return sum < listen_fds ? std::numeric_limits<unsigned>::max() : sum;
 }
 
 Result<void> check_passed_descriptors(unsigned count, unsigned inherited) {
@@ -138,7 +144,7 @@ Result<plan::CreateRequest> create_request(Invocation const& invocation, std::st
     request.no_pivot = options.flag("no-pivot");
     request.no_new_keyring = options.flag("no-new-keyring");
     request.listen_fds = listen_descriptors();
-    request.preserved_descriptors = request.listen_fds + options.number("preserve-fds");
+    request.preserved_descriptors = passed_descriptors(request.listen_fds, options);
     request.cgroup_driver = cgroup_driver(invocation.global.cgroup_manager);
     return request;
 }

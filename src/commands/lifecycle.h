@@ -28,6 +28,8 @@ struct Created {
 Result<std::string> path_option(ParsedOptions const& options, std::string_view name);
 /// Socket activation (sd_listen_fds(3)): how many descriptors are meant for this very process.
 unsigned listen_descriptors();
+/// Those and the ones of --preserve-fds after them; more than there can be where the sum is too large.
+unsigned passed_descriptors(unsigned listen_fds, ParsedOptions const& options);
 /// `inherited`: counted before we opened any, because one of ours must not end up in the container.
 Result<void> check_passed_descriptors(unsigned count, unsigned inherited);
 /// A terminal in the foreground is as large as the caller's from the beginning.
