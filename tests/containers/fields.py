@@ -107,7 +107,8 @@ class Plugin:
                           if item.nodeid not in self.not_passed and item not in self.want_errors]
             witness = next((item for item in candidates[:CANDIDATES] if self.fails_without(item, field)), None)
             if witness:
-                terminal.write_line(f"field works {field} {witness.nodeid}")
+                terminal.write_line(f"\nfield works {field} {witness.nodeid}")  # the test may have left a line open
+        terminal.write_line("")
         for field, item in sorted(self.errors.items()):
             if item.nodeid not in self.not_passed:
                 terminal.write_line(f"field error {field} {item.nodeid}")

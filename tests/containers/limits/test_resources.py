@@ -321,6 +321,24 @@ def test_check_before_update(oci, bundle, say):
     assert value(container, "memory.max") == str(48 * MIB) and container.status == "running"
 
 
+def test_check_before_create(oci, bundle, tmp_path):
+    """In a cgroup that is there already, and still pays for what a program left in a file system."""
+    cgroup = CGROUPS / "used-before"
+    cgroup.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "none", tmp_path], check=True)
+    try:
+        subprocess.run(["sh", "-c", 'echo 0 > "$0/cgroup.procs"; head -c 24M /dev/zero > "$1/file"', cgroup, tmp_path],
+                       check=True)
+        bundle.linux["cgroupsPath"] = "/used-before"
+        bundle.linux["resources"].update(memory(limit=8 * MIB, checkBeforeUpdate=True))
+        completed = oci("create", "--bundle", bundle.sh("true").write(), "c1")
+        assert completed.rc == 1 and f"memory.max {8 * MIB} is below the current usage " in completed.err
+        assert (cgroup / "memory.max").read_text() == "max\n"
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+        cgroup.rmdir()
+
+
 # ---- what the limits do
 
 
