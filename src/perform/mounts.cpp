@@ -197,8 +197,8 @@ Result<void> check_kernel_folder(KernelFolder const& folder, int source) {
     return {};
 }
 
-/// The container's own folder of the host's cgroup2 mount and nothing above it.
-Result<kernel::Fd> clone_own_cgroup(steps::MountCgroup const& operation, HostFacts const& host, std::uint64_t set) {
+/// A folder of the host's cgroup2 mount and nothing above it.
+Result<kernel::Fd> clone_cgroup(steps::MountCgroup const& operation, HostFacts const& host, std::uint64_t set) {
     auto const& below = operation.cgroup_path.empty() ? host.own_cgroup : operation.cgroup_path;
     auto const path = clean_path(concat(host.cgroup2_mount, "/", below));
     auto tree = TRY(kernel::clone_tree(AT_FDCWD, path, 0));
@@ -211,10 +211,10 @@ Result<kernel::Fd> clone_own_cgroup(steps::MountCgroup const& operation, HostFac
 Result<kernel::Fd> cgroup_tree(steps::MountCgroup const& operation, HostFacts const& host) {
     auto const set = operation.target.set;
     if (!operation.new_namespace)
-        return clone_own_cgroup(operation, host, set);
+        return clone_cgroup(operation, host, set);
     auto tree = kernel::new_filesystem("cgroup2", "cgroup", {}, static_cast<unsigned>(set));
     if (!tree && (tree.error().errno_value == EPERM || tree.error().errno_value == EBUSY))
-        return clone_own_cgroup(operation, host, set);
+        return clone_cgroup(operation, host, set);
     return tree;
 }
 

@@ -74,7 +74,8 @@ steps::Operation plan_mount(spec::Spec const& spec, HostFacts const& host, std::
             target.clear &= ~read_only;
             target.recursive_clear &= ~read_only;
         }
-        return steps::MountCgroup{std::move(target), has_namespace, cgroup};
+        // Whoever has the host's cgroup namespace finds the cgroups of /proc/PID/cgroup there, as with other runtimes.
+        return steps::MountCgroup{std::move(target), has_namespace, privileged && !has_namespace ? "/" : cgroup};
     }
 
     steps::MountFilesystem operation;

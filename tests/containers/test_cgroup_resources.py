@@ -296,13 +296,13 @@ def cgroup_mount(bundle, namespaces, *options):
     return bundle.without_mount("/sys/fs/cgroup").mount("/sys/fs/cgroup", "cgroup", "cgroup", list(options))
 
 
-@pytest.mark.parametrize("namespaces, root", [(WITH, "/"), (WITHOUT, "/parent/own")], ids=["namespace", "no-namespace"])
+@pytest.mark.parametrize("namespaces, folder", [(WITH, ""), (WITHOUT, "/parent/own")], ids=["namespace", "no-namespace"])
 @pytest.mark.parametrize("option", ["ro", "rw"])
-def test_cgroup_mount(oci, bundle, namespaces, root, option):
+def test_cgroup_mount(oci, bundle, namespaces, folder, option):
     cgroup_mount(bundle, namespaces, option, "nosuid", "noexec", "nodev", "relatime")
-    line, first, last = oci.output_of(bundle, SHOW).splitlines()
+    line, first, last = oci.output_of(bundle, SHOW.replace("fs/cgroup/", f"fs/cgroup{folder}/")).splitlines()
     fields = line.split()
-    assert fields[3] == root and " - cgroup2 " in line and first == "1"
+    assert fields[3] == "/" and " - cgroup2 " in line and first == "1"
     assert {option, "nosuid", "noexec", "nodev", "relatime"} <= set(fields[5].split(","))
     assert last == "writable" if option == "rw" else "Read-only file system" in last
 
@@ -312,6 +312,7 @@ def test_cgroup_mount_in_a_user_namespace_is_read_only_without_a_cgroup_namespac
     cgroup_mount(bundle, WITHOUT, "rw")
     bundle.user_namespace()
     line, *_, last = oci.output_of(bundle, SHOW).splitlines()
+    assert line.split()[3] == "/parent/own"
     assert "ro" in line.split()[5].split(",") and "Read-only file system" in last
 
 

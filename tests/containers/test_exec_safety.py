@@ -52,10 +52,12 @@ class HeldExec:
             return re.search(r"^NSpid:.*\t(\d+)$", file.read(), re.MULTILINE).group(1)
 
     def finish(self):
-        for _ in range(2):
-            self.server.accept()[0].close()
-        self.first.close()
-        self.server.close()
+        self.server.accept()[0].close()  # of the queue's first
+        connection, _ = self.server.accept()
+        _, [pidfd], _, _ = socket.recv_fds(connection, 100, 1)
+        os.close(pidfd)
+        for one in (connection, self.first, self.server):
+            one.close()
         assert self.process.wait() == 0 and self.process.stdout.read() == b"done\n"
         self.process.stdout.close()
 

@@ -27,6 +27,8 @@ def set_up_with(driver):
                    "--pidfile", work / "docker.pid", "--storage-driver", "overlay2", "--iptables=false", "--bridge=none",
                    "--exec-opt", f"native.cgroupdriver={driver}", "--default-runtime", lane.runtime,
                    "--experimental", "--log-level", "warn", ready="docker version")
+        if driver == "cgroupfs" and lane.runtime != "oci-run":
+            lane.at_end.append("rmdir /sys/fs/cgroup/docker")  # runc does not remove the parents that it makes
         lane.must("docker load --quiet --input $IMAGE && run bb true")
     return set_up
 
@@ -84,7 +86,7 @@ apparmor                    | 0 docker-default | run bb cat /proc/self/attr/curr
 --pid host --ipc host       | 0 systemd   | touch /dev/shm/mark; run --pid host --ipc host bb sh -c 'cat /proc/1/comm; ls /dev/shm'
 --pid container:            | 0 sleep     | docker run -d --name first --network none --ipc shareable bb sleep 1000 && run --pid container:first --ipc container:first bb cat /proc/1/comm && docker rm -f first
 --cgroupns host             | 0 1         | run --cgroupns host bb sh -c 'grep -c . /proc/self/cgroup'
-mounts                      | 0 proc      | run bb sh -c 'cut -d " " -f 2,3 /proc/mounts | grep -vE "^/ |/etc/" | sort; ls /dev | sort; grep -E " /(proc|dev|sys)[^ ]* (proc|tmpfs|sysfs|devpts|mqueue|cgroup2) rw" /proc/mounts | cut -d " " -f 2- | sort'
+mounts                      | 0 proc      | run bb sh -c 'grep -vE " (/|/etc/[^ ]*|/proc/(k|timer_)[^ ]*) " /proc/mounts >/m; cut -d " " -f 2,3 /m | sort; ls /dev | sort; grep -E " /(proc|dev|sys)[^ ]* (proc|tmpfs|sysfs|devpts|mqueue|cgroup2) rw" /m | cut -d " " -f 2- | sort'
 process state               | 0 NoNewPrivs | run bb sh -c 'grep -E "^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp|SigIgn|SigBlk)" /proc/self/status; umask; ulimit -a'
 
 restart policy              | 0 2         | docker run -d --name r1 --network none --restart on-failure:2 bb sh -c 'exit 4' && until docker inspect -f '{{.State.Status}} {{.RestartCount}} {{.State.ExitCode}}' r1 | grep 'exited 2'; do sleep 0.5; done
@@ -99,7 +101,6 @@ build with BuildKit         | 0 made      | DOCKER_BUILDKIT=1 docker build -q --
 """
 
 CHECKPOINT = r"""
-@when $RUNTIME checkpoint --help
 checkpoint                  | 0 exited    | docker run -d --name k1 --network none bb sleep 1000 && docker checkpoint create k1 one && docker wait k1 >/dev/null; docker inspect -f '{{.State.Status}}' k1
 restore                     | 0 running   | docker start --checkpoint one k1 && docker inspect -f '{{.State.Status}}' k1
 restore: rm                 | 0           | docker rm -f k1

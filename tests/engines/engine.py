@@ -3,8 +3,7 @@
 
 An action is one line of a table: `name | exit code, and a text that must be in the output | shell command`. Exit code and
 standard output are compared, so a command prints what matters and nothing that differs from run to run (2>&1, grep, sort).
-Actions of a block (up to an empty line) run in order, with each runtime; after a block nothing may be left. A line
-`@when COMMAND` leaves the block out unless the command succeeds."""
+Actions of a block (up to an empty line) run in order, with each runtime; after a block nothing may be left."""
 
 import dataclasses
 import os
@@ -28,7 +27,6 @@ class Action:
 class Block:
     actions: list = dataclasses.field(default_factory=list)
     only_full: bool = False  # only with --full
-    when: str = "true"
 
 
 def blocks(table):
@@ -37,8 +35,6 @@ def blocks(table):
     for line in map(str.strip, table.splitlines()):
         if line == "":
             found.append(Block())
-        elif line.startswith("@when "):
-            found[-1].when = line.removeprefix("@when ")
         elif not line.startswith("#"):
             name, expected, command = (column.strip() for column in line.split("|", 2))
             code, _, text = expected.partition(" ")

@@ -145,7 +145,6 @@ slirp4netns                 | 0 tap0      | podman run --rm --network slirp4netn
 """
 
 CHECKPOINT = r"""
-@when $RUNTIME checkpoint --help
 checkpoint                  | 0           | podman run -d --name k --network none bb sh -c 'i=0; while :; do i=$((i+1)); echo $i >/count; sleep 0.1; done' && sleep 1 && podman container checkpoint k
 checkpoint: stopped         | 0 exited    | podman inspect -f '{{.State.Status}} {{.State.Checkpointed}}' k
 restore                     | 0           | podman container restore k && podman exec k sh -c 'a=$(cat /count); sleep 1; test $(cat /count) -gt $a'

@@ -81,7 +81,6 @@ libpod: kill                | 0           | libpod kill $LANE 9
 libpod: kill --all: ended   | 0           | until libpod state $LANE | grep -q stopped; do sleep 0.1; done; libpod kill --all $LANE 9
 libpod: delete --force      | 0           | libpod delete --force $LANE
 
-@when $RUNTIME checkpoint --help
 shim: checkpoint            | 0           | shim create --bundle $WORK/b $LANE >/dev/null 2>&1 </dev/null && shim start $LANE && shim checkpoint --image-path $WORK/image --work-path $WORK/work $LANE && ls image | grep -c pages
 libpod: probe of restore    | 1 argument  | $RUNTIME restore --lsm-mount-context 2>&1 | grep -oE '(flag needs|requires) an argument' | grep -o argument | head -n 1
 shim: restore               | 0 running   | shim restore --image-path $WORK/image --work-path $WORK/work --detach --pid-file $WORK/r.pid -no-subreaper --bundle $WORK/b $LANE >/dev/null 2>&1 </dev/null && shim state $LANE | jq -r .status && tr -d 0-9 <r.pid | wc -c
