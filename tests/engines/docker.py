@@ -75,12 +75,12 @@ rm                          | 0           | docker rm c1
 RUN = r"""
 --init                      | 0 docker-init | run --init bb sh -c 'cat /proc/1/comm'
 --privileged                | 0 Seccomp:	0 | run --privileged bb sh -c 'grep -E "^(Cap|Seccomp:)" /proc/self/status; grep " /sys " /proc/mounts; ls /dev | grep -vE "^(vcs|tty)" | sort'
--v                          | 0 content   | mkdir -p v && echo content >v/f && run -v $WORK/v:/v:ro bb sh -c 'cat /v/f; touch /v/g' 2>&1 || test $? = 1
+-v                          | 0 content   | mkdir -p v && echo content >v/f && run -v $WORK/v:/v:ro bb sh -c 'exec 2>&1; cat /v/f; touch /v/g' || test $? = 1
 --read-only --tmpfs         | 0 tmpfs     | run --read-only --tmpfs /t:size=1m bb sh -c 'touch /t/f && ! touch /f 2>/dev/null && grep " /t " /proc/mounts'
 --cap-drop --cap-add        | 0 CapEff    | run --cap-drop all --cap-add sys_time bb grep -E '^Cap' /proc/self/status
 --security-opt              | 0 NoNewPrivs:	1 | run --security-opt no-new-privileges --security-opt seccomp=unconfined bb grep -E '^(NoNewPrivs|Seccomp:)' /proc/self/status
 apparmor                    | 0 docker-default | run bb cat /proc/self/attr/current
---device                    | 0 opens     | run --device /dev/fuse:/dev/new:r bb sh -c 'head -c 0 /dev/new && echo opens; echo x >/dev/new' 2>&1 || test $? = 1
+--device                    | 0 opens     | run --device /dev/fuse:/dev/new:r bb sh -c 'exec 2>&1; head -c 0 /dev/new && echo opens; echo x >/dev/new' || test $? = 1
 --ulimit --sysctl           | 0 200       | run --ulimit nofile=100:200 --sysctl net.ipv4.ip_forward=1 bb sh -c 'ulimit -Sn; ulimit -Hn; cat /proc/sys/net/ipv4/ip_forward'
 --user --workdir --env      | 0 1000      | run --user user --group-add 77 --workdir /made --env A=b --hostname name bb sh -c 'id; pwd; echo $A; hostname'
 --pid host --ipc host       | 0 systemd   | touch /dev/shm/mark; run --pid host --ipc host bb sh -c 'cat /proc/1/comm; ls /dev/shm'

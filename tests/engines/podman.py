@@ -78,7 +78,7 @@ seccomp=file                | 1 not supported | run --security-opt seccomp=$WORK
 seccomp: default            | 0 Seccomp:	2 | run bb grep ^Seccomp /proc/self/status
 no-new-privileges           | 0 NoNewPrivs:	1 | run --security-opt no-new-privileges bb grep NoNewPrivs /proc/self/status
 mask, unmask                | 0           | run --security-opt mask=/etc/passwd --security-opt unmask=/proc/kcore bb sh -c 'wc -c </etc/passwd; stat -c %F /proc/kcore /proc/timer_list'
---device                    | 0 crw       | run --device /dev/fuse:/dev/new:r bb sh -c 'ls -l /dev/new | cut -c 1-10; head -c 0 /dev/new && echo opens; echo x >/dev/new' 2>&1 || true
+--device                    | 0 crw       | run --device /dev/fuse:/dev/new:r bb sh -c 'exec 2>&1; ls -l /dev/new | cut -c 1-10; head -c 0 /dev/new && echo opens; echo x >/dev/new' || true
 -v ro                       | 1 Read-only | run -v $WORK/shared:/v:ro bb touch /v/file 2>&1
 -v z                        | 0 content   | run -v $WORK/shared:/v:z bb cat /v/file
 -v shared                   | 0 shared:   | run -v $WORK/shared:/v:shared bb sh -c 'grep " /v " /proc/self/mountinfo | grep -o shared:'
@@ -153,8 +153,8 @@ rm -f after a checkpoint    | 0           | podman rm -f -t 0 k
 """
 
 ENGINES = [
-    Engine("podman", "crun", set_up_with("systemd"), blocks(ONE_SHOT + LIFE + RUN + LIMITS + SYSTEM + CHECKPOINT)),
-    Engine("podman-cgroupfs", "runc", set_up_with("cgroupfs"), blocks(LIFE + LIMITS) + only_full(ONE_SHOT)),
+    Engine("podman", "crun", set_up_with("systemd"), blocks(ONE_SHOT + LIFE + RUN + LIMITS + SYSTEM)),
+    Engine("podman-cgroupfs", "runc", set_up_with("cgroupfs"), blocks(LIFE + LIMITS + CHECKPOINT) + only_full(ONE_SHOT)),
     Engine("podman-user", "crun", set_up_with("systemd", storage="vfs", before=user.become),
            blocks(LIFE + USER + LIMITS) + only_full(ONE_SHOT)),
 ]

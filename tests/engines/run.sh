@@ -15,6 +15,10 @@ inside() {
     install -m 755 "$repository/build/engines/bin/oci-run" /usr/bin/oci-run
     export EXAMPLES=$repository/build/engines/share/doc/oci-run/examples
     install -D -m 644 -t /etc/containers/containers.conf.d "$EXAMPLES/podman/oci-run.conf"
+    # As podman's documentation tells for limits of CPUs without root.
+    install -d /etc/systemd/system/user@.service.d
+    printf '[Service]\nDelegate=cpu cpuset io memory pids\n' >/etc/systemd/system/user@.service.d/delegate.conf
+    systemctl daemon-reload
     echo containers:1000000:1000000 | tee -a /etc/subuid >>/etc/subgid # for podman's --userns=auto
     ip netns add first && ip netns delete first # mounts /run/netns, for good
     chmod 666 /dev/net/tun # as udev does, for slirp4netns
