@@ -98,7 +98,8 @@ struct BindMount {
     bool operator==(BindMount const&) const = default;
 };
 
-/// The cgroup2 hierarchy: a new mount in a new cgroup namespace, else the host's mount or the container's own folder of it.
+/// The cgroup2 hierarchy: a new mount in a new cgroup namespace, else the host's mount or the container's own folder of
+/// it.
 struct MountCgroup {
     MountTarget target;
     bool new_namespace = true;
