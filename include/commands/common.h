@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
@@ -30,6 +31,10 @@ Result<void> print(std::string_view text);
 /// The container that an argument names: itself; or, where it has a slash ("./bundle"), that bundle's last
 /// component.
 Result<std::string> container_id(std::string const& argument);
+/// Calls `action` with the id that the first argument names; with --regex with each of `root` that matches it
+/// (regex(7), extended, anywhere in the id). Then an error is logged and does not stop the others: the exit code is 1.
+Result<int> for_each_named(std::string_view command, Invocation const& invocation, std::string const& root,
+                           std::function<Result<void>(std::string const& id)> const& action);
 /// The bundle, absolute: the first argument where it is a path, else --bundle, else the current folder.
 Result<std::string> bundle_path(Invocation const& invocation);
 

@@ -78,10 +78,12 @@ constexpr std::array exec_options = std::to_array<Option>({
 
 constexpr std::array kill_options = std::to_array<Option>({
     {"all", "a", Kind::flag, "", "signal every process of the container; one that is stopped is no error"},
+    {"regex", "r", Kind::flag, "", "ID is a regular expression: every container whose id matches"},
 });
 
 constexpr std::array delete_options = std::to_array<Option>({
     {"force", "f", Kind::flag, "", "kill the container first; one that does not exist is no error"},
+    {"regex", "r", Kind::flag, "", "ID is a regular expression: every container whose id matches"},
 });
 
 constexpr std::array ps_options = std::to_array<Option>({

@@ -83,13 +83,15 @@ Result<void> delete_one(std::string const& root, std::string const& id, HostFact
 
 Result<int> run_delete(Invocation const& invocation) {
     bool const force = invocation.options.flag("force");
-    auto const id = TRY(container_id(invocation.arguments[0]));
     auto const host = TRY(supported_host(NeedCgroup::no));
-    auto deleted = delete_one(state_root(invocation.global, host), id, host, force);
-    // With force a container that is not there is what was wanted.
-    if (!deleted && !(force && state::is_missing_container(deleted.error())))
-        return Failure(deleted.error());
-    return 0;
+    auto const root = state_root(invocation.global, host);
+    return for_each_named("delete", invocation, root, [&](std::string const& id) -> Result<void> {
+        auto deleted = delete_one(root, id, host, force);
+        // With force a container that is not there is what was wanted.
+        if (!deleted && force && state::is_missing_container(deleted.error()))
+            return {};
+        return deleted;
+    });
 }
 
 } // namespace oci::commands

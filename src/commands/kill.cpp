@@ -49,16 +49,10 @@ Result<void> signal_all(state::Container const& container, HostFacts const& host
     return {};
 }
 
-} // namespace
-
-Result<int> run_kill(Invocation const& invocation) {
-    auto const& arguments = invocation.arguments;
-    int const signal = arguments.size() > 1 ? TRY(parse_signal(arguments[1])) : SIGTERM;
-    auto const host = TRY(supported_host(NeedCgroup::no));
-    auto const id = TRY(container_id(arguments[0]));
-    auto const directory = TRY(state::ContainerDir::open(state_root(invocation.global, host), id));
+Result<void> kill_one(std::string const& root, std::string const& id, HostFacts const& host, int signal, bool all) {
+    auto const directory = TRY(state::ContainerDir::open(root, id));
     auto const container = TRY(state::look_at(directory, host.cgroup2_mount));
-    if (invocation.options.flag("all"))
+    if (all)
         TRY(signal_all(container, host, signal));
     else if (signal == SIGKILL && !has_own_pid_namespace(directory))
         TRY(kill_all(container, host));
@@ -68,7 +62,19 @@ Result<int> run_kill(Invocation const& invocation) {
     if (signal == SIGKILL && container.status == state::Status::paused)
         if (auto const cgroup = perform::open_cgroup_of(container.record, host.cgroup2_mount))
             (void)perform::request_thaw(cgroup->get());
-    return 0;
+    return {};
+}
+
+} // namespace
+
+Result<int> run_kill(Invocation const& invocation) {
+    auto const& arguments = invocation.arguments;
+    int const signal = arguments.size() > 1 ? TRY(parse_signal(arguments[1])) : SIGTERM;
+    bool const all = invocation.options.flag("all");
+    auto const host = TRY(supported_host(NeedCgroup::no));
+    auto const root = state_root(invocation.global, host);
+    return for_each_named("kill", invocation, root,
+                          [&](std::string const& id) { return kill_one(root, id, host, signal, all); });
 }
 
 } // namespace oci::commands

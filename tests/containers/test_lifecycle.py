@@ -605,6 +605,38 @@ def test_limit(oci, bundle, controller, resources, pointer, file, value):
         oci("create", "--bundle", bundle.path, oci.new_id()).failed(pointer, controller)
 
 
+# ---- regular expressions
+
+
+def test_kill_by_regular_expression(oci, new_bundle):
+    first, second, other = (oci.run_detached(new_bundle().sh("sleep 1000"), id=id) for id in ("web1", "web2", "db-web"))
+    oci.made += ["web1", "web2", "db-web"]
+    completed = oci("kill", "--regex", "^web[0-9]+$", "KILL").succeeded()
+    assert (completed.out, completed.err) == ("", "")
+    assert (first.wait(), second.wait(), other.status) == (-9, -9, "running")
+    # Those that have ended are errors, and do not stop the others.
+    completed = oci("kill", "-r", "web|nobody", "KILL")
+    assert (completed.rc, other.wait()) == (1, -9)
+    assert "kill web1: " in completed.err and "kill web2: " in completed.err and "kill db-web" not in completed.err
+    oci("kill", "--regex", "nobody").succeeded()
+    oci("kill", "--regex", "a(").failed("--regex", "a(")
+    oci("kill", "^web", "KILL").failed("invalid container ID format")
+
+
+def test_delete_by_regular_expression(oci, new_bundle):
+    stopped, running = (oci.run_detached(new_bundle().sh(script), id=id)
+                        for id, script in (("a.1", "true"), ("a.2", "sleep 1000")))
+    created = oci.create(new_bundle().sh("true"), id="b")
+    oci.made += ["a.1", "a.2", "b"]
+    stopped.wait()
+    oci("delete", "-r", "nobody").succeeded()
+    oci("delete", "--regex", r"a\.|b").failed("delete a.2: ", "not stopped: running")
+    assert oci("list", "--quiet").out == "a.2\n"
+    oci("delete", "-f", "-r", ".").succeeded()
+    assert oci("list", "--quiet").out == ""
+    assert (running.wait(), created.wait()) == (-9, -9)
+
+
 # ---- list
 
 
