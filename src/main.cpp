@@ -51,6 +51,7 @@ constexpr Entry table[] = {
     {"ps", run_ps},
     {"events", run_events},
     {"update", run_update},
+    {"mounts", run_mounts},
     {"checkpoint", run_checkpoint},
     {"restore", run_restore},
     {"state", run_state},
@@ -86,8 +87,11 @@ unsigned count_inherited_descriptors() {
 
 int report(CommandLine const& command, std::vector<std::string> const& arguments, Error const& error) {
     auto what = std::string(command.name);
-    if (command.names_container && !arguments.empty())
-        what += concat(" ", container_id(arguments[0]).value_or(arguments[0]));
+    std::size_t const container = command.verbs.empty() ? 0 : 1;
+    if (container == 1 && !arguments.empty())
+        what += concat(" ", arguments[0]);
+    if (command.names_container && arguments.size() > container)
+        what += concat(" ", container_id(arguments[container]).value_or(arguments[container]));
     log_error(concat(what, ": ", error.message));
     return command.failure_exit_code;
 }

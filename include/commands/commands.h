@@ -45,6 +45,7 @@ Result<int> run_resume(Invocation const& invocation);
 Result<int> run_ps(Invocation const& invocation);
 Result<int> run_events(Invocation const& invocation);
 Result<int> run_update(Invocation const& invocation);
+Result<int> run_mounts(Invocation const& invocation);
 Result<int> run_checkpoint(Invocation const& invocation);
 Result<int> run_restore(Invocation const& invocation);
 Result<int> run_state(Invocation const& invocation);

@@ -46,6 +46,7 @@ struct CommandLine {
     OptionPlace option_place = OptionPlace::anywhere;
     bool names_container = false; ///< its first argument is a container's id: errors mention it
     int failure_exit_code = 1;
+    std::string_view verbs = {}; ///< "add remove list": its first argument is one of them; the others come after it
 };
 
 constexpr std::size_t any_number = static_cast<std::size_t>(-1);

@@ -44,7 +44,16 @@ Result<void> pivot_root(int new_root);
 Result<void> move_root(int new_root);
 /// chroot(2) to a folder, and chdir("/").
 Result<void> change_root(int folder);
-/// Detaches the mount at a descriptor's path... of the calling process's cwd: umount2(path, MNT_DETACH).
+struct MountOf {
+    std::uint64_t id = 0; ///< as in /proc/PID/mountinfo
+    bool is_root = false; ///< the file is the root of that mount
+};
+/// The mount that an open file lies on, statx(2).
+Result<MountOf> mount_of(int descriptor);
+/// umount2(2) with MNT_DETACH of the mount whose root a descriptor is. `proc`: a procfs of our own pid namespace, which
+/// becomes the current folder.
+Result<void> detach_mount(int proc, int descriptor);
+/// Detaches the mount at a path: umount2(path, MNT_DETACH).
 Result<void> detach_mount(std::string const& path);
 
 } // namespace oci::kernel

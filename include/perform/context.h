@@ -25,8 +25,9 @@ struct Context {
     state::State state; ///< oci_version, rootfs, annotations, owner; the rest is filled in on the way
     unsigned preserved_descriptors = 0;
     /// exec: namespaces of the container's init, in the order of JoinContainer, then its root directory where that is
-    /// to be entered.
+    /// to be entered. mounts: those of JoinForMounts.
     std::vector<kernel::Fd> joined;
+    kernel::Fd container_mounts;    ///< mounts: the container's mount namespace
     pid_t container_init = 0;       ///< exec: that init
     bool process_announced = false; ///< exec: the finisher has told who goes on inside
 

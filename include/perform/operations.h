@@ -22,6 +22,8 @@ Result<void> apply(steps::SendPidfd const& operation, Context& context);
 Result<void> apply(steps::StartInit const& operation, Context& context);
 Result<void> apply(steps::StartExec const& operation, Context& context);
 Result<void> apply(steps::BecomeFinisher const& operation, Context& context);
+Result<void> apply(steps::StartMountHelper const& operation, Context& context);
+Result<void> apply(steps::EndMountHelper const& operation, Context& context);
 // hooks.cpp
 Result<void> apply(steps::RunHooks const& operation, Context& context);
 // cgroup.cpp
@@ -87,6 +89,10 @@ Result<void> apply(steps::MountFilesystem const& operation, Context& context);
 Result<void> apply(steps::BindMount const& operation, Context& context);
 Result<void> apply(steps::MountCgroup const& operation, Context& context);
 Result<void> apply(steps::Remount const& operation, Context& context);
+// mount_changes.cpp
+Result<void> apply(steps::JoinForMounts const& operation, Context& context);
+Result<void> apply(steps::AddMounts const& operation, Context& context);
+Result<void> apply(steps::RemoveMounts const& operation, Context& context);
 // devices.cpp
 Result<void> apply(steps::CreateDevices const& operation, Context& context);
 Result<void> apply(steps::LinkDevices const& operation, Context& context);

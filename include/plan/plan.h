@@ -82,6 +82,18 @@ struct ExecRequest {
 /// The plan of `exec`.
 Result<steps::Plan> make_exec_plan(spec::Spec const& spec, HostFacts const& host, ExecRequest const& request);
 
+/// What `mounts` knows of the container.
+struct MountsRequest {
+    std::string bundle;                    ///< sources of bind mounts may be relative to it
+    std::vector<std::uint64_t> namespaces; ///< as in ExecRequest
+};
+/// The plan of `mounts add`. Errors name the JSON pointer of what cannot be mounted in a running container.
+Result<steps::Plan> make_add_mounts_plan(spec::Spec const& spec, HostFacts const& host, MountsRequest const& request,
+                                         std::vector<spec::Mount> mounts);
+/// The plan of `mounts remove`. Errors name the JSON pointer of a destination that the container cannot be without.
+Result<steps::Plan> make_remove_mounts_plan(spec::Spec const& spec, HostFacts const& host, MountsRequest const& request,
+                                            std::vector<std::string> const& destinations);
+
 /// What the container's cgroup allows now, as far as other values depend on it. A new one has no limits.
 struct CurrentLimits {
     std::optional<std::int64_t> cpu_quota;       ///< microseconds a period

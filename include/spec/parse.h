@@ -44,6 +44,12 @@ Result<Spec> parse_spec(std::string_view json, std::vector<std::string>& warning
 
 /// A process object by itself, as `exec --process` gets it. Errors and warnings start with the JSON pointer.
 Result<Process> parse_process(std::string_view json, std::vector<std::string>& warnings);
+/// A list of mounts by itself, or an object with the member "mounts", as `mounts add` gets it for a container with that
+/// `linux`. Errors and warnings start with the JSON pointer, which is "/mounts/0/..." for both.
+Result<std::vector<Mount>> parse_mounts(std::string_view json, Linux const& linux, std::vector<std::string>& warnings);
+/// Their destinations, absolute and clean, as `mounts remove` gets them; nothing else is looked at.
+Result<std::vector<std::string>> parse_mount_destinations(std::string_view json);
+
 /// A value that comes from the command line.
 struct Override {
     std::string pointer; ///< "/memory/limit"

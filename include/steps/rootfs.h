@@ -47,7 +47,7 @@ struct MountSource {
 /// Opens sources and rootfs with all rights of the caller, for a staging mount namespace: where a container with a user
 /// namespace could not enter the folders that they lie in. See perform/staging.h.
 struct StageMounts {
-    std::string rootfs; ///< on the host
+    std::string rootfs; ///< on the host; "": no rootfs, sources alone
     std::vector<MountSource> sources;
     bool operator==(StageMounts const&) const = default;
 };

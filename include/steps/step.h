@@ -10,6 +10,7 @@
 #include "steps/cgroup.h"
 #include "steps/checkpoint.h"
 #include "steps/lifecycle.h"
+#include "steps/mount_changes.h"
 #include "steps/namespaces.h"
 #include "steps/process.h"
 #include "steps/resctrl.h"
@@ -34,7 +35,8 @@ using Operation = std::variant<
     SetCapabilities, SetNoNewPrivileges, ChangeDirectory, FindProgram, SetUpResctrlGroup, JoinResctrlGroup,
     ChangeResctrlSchemata, SaveState, SendPidfd, WritePidFile, WaitForStart, SetResourceLimits, SetScheduler,
     SetIoPriority, SetCpuAffinity, SetPersonality, SetMemoryPolicy, CloseDescriptors, LoadSeccomp, Execute,
-    DumpContainer, MakeMountPoints, BeginRestore, SetUpNetwork, RestoreProcesses, ProtectMounts, ResumeRestored>;
+    DumpContainer, MakeMountPoints, BeginRestore, SetUpNetwork, RestoreProcesses, ProtectMounts, ResumeRestored,
+    StartMountHelper, EndMountHelper, JoinForMounts, AddMounts, RemoveMounts>;
 
 struct Step {
     Actor actor = Actor::runtime;

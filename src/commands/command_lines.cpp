@@ -117,6 +117,10 @@ constexpr std::array update_options = std::to_array<Option>({
     {"mem-bw-schema", "", Kind::text, "SCHEMA", "share of memory bandwidth: MB:0=20;1=70; needs linux.intelRdt"},
 });
 
+constexpr std::array mounts_options = std::to_array<Option>({
+    {"format", "f", Kind::text, "FORMAT", "list: table (default) or json"},
+});
+
 constexpr std::array criu_options = std::to_array<Option>({
     {"image-path", "", Kind::text, "DIR", "where the images are (default: checkpoint in the current folder)"},
     {"work-path", "", Kind::text, "DIR", "where criu writes its log (default: where the images are)"},
@@ -194,6 +198,8 @@ constexpr std::array commands = std::to_array<CommandLine>({
      true},
     {"events", "ID", "Prints statistics and out-of-memory events of a container", events_options, 1, 1, anywhere, true},
     {"update", "ID", "Changes limits of a container; what is not given stays", update_options, 1, 1, anywhere, true},
+    {"mounts", "add|remove|list ID [FILE]", "Adds mounts to a container, removes or lists them", mounts_options, 2, 3,
+     anywhere, true, 1, "add remove list"},
     {"checkpoint", "ID", "Saves the processes of a container to files, and ends it", checkpoint_options, 1, 1, anywhere,
      true},
     {"restore", "ID", "Makes a container from the files of a checkpoint", restore_options, 1, 1, anywhere, true},

@@ -132,8 +132,9 @@ complete -F _oci_run oci-run
 std::string bash_completion() {
     std::string cases;
     for (auto const& command : all_commands())
-        cases += concat("    ", command.name, ") options='", all_words(command.options), "' arguments=\"",
-                        bash_argument(argument_kind(command)), "\" ;;\n");
+        cases +=
+            concat("    ", command.name, ") options='", all_words(command.options), "' arguments=\"", command.verbs,
+                   command.verbs.empty() ? "" : " ", bash_argument(argument_kind(command)), "\" ;;\n");
     return filled(bash_script, {{"folders", bash_patterns(ValueKind::folder)},
                                 {"files", bash_patterns(ValueKind::file)},
                                 {"others", bash_patterns(ValueKind::other)},
@@ -188,6 +189,13 @@ std::string zsh_options(std::span<Option const> options, std::string_view indent
     return out;
 }
 
+std::string zsh_arguments(CommandLine const& command) {
+    auto const action = zsh_action(argument_kind(command));
+    if (command.verbs.empty())
+        return concat("'*:argument:", action, "'");
+    return concat("'1:verb:(", command.verbs, ")' '2:argument:", action, "' '*:file:_files'");
+}
+
 constexpr std::string_view zsh_script = R"zsh(#compdef oci-run
 _oci_run_containers() {
     local -a containers=(${(f)"$(oci-run list --quiet 2>/dev/null)"})
@@ -216,7 +224,7 @@ std::string zsh_completion() {
     for (auto const& command : all_commands()) {
         commands += concat("        '", command.name, ":", zsh_text(command.summary), "'\n");
         cases += concat("        ", command.name, ") _arguments", zsh_options(command.options, "            "),
-                        " \\\n            '*:argument:", zsh_action(argument_kind(command)), "' ;;\n");
+                        " \\\n            ", zsh_arguments(command), " ;;\n");
     }
     return filled(zsh_script,
                   {{"commands", commands}, {"options", zsh_options(global_options(), "        ")}, {"cases", cases}});
@@ -259,6 +267,11 @@ std::string fish_arguments(ValueKind kind, std::string_view condition) {
     return "";
 }
 
+/// Files, too: the last argument is one.
+std::string fish_verbs(std::string_view verbs, std::string_view condition) {
+    return concat("complete -c oci-run -n '", condition, "' -a '", verbs, " (oci-run list --quiet 2>/dev/null)'\n");
+}
+
 std::string fish_completion() {
     constexpr std::string_view without_command = "__fish_use_subcommand";
     auto out = concat("# fish completion for oci-run\n", fish_options(global_options(), without_command),
@@ -267,7 +280,8 @@ std::string fish_completion() {
         auto const condition = concat("__fish_seen_subcommand_from ", command.name);
         out += concat("complete -c oci-run -n ", without_command, " -f -a ", command.name, " -d '",
                       fish_text(command.summary), "'\n", fish_options(command.options, condition),
-                      fish_arguments(argument_kind(command), condition));
+                      command.verbs.empty() ? fish_arguments(argument_kind(command), condition)
+                                            : fish_verbs(command.verbs, condition));
     }
     return out;
 }

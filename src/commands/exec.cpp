@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <sched.h>
 #include <unistd.h>
 
-#include "base/names.h"
 #include "commands/common.h"
 #include "commands/exec_options.h"
+#include "commands/joining.h"
 #include "commands/lifecycle.h"
 #include "kernel/file.h"
 #include "kernel/process.h"
@@ -19,25 +18,6 @@ namespace oci::commands {
 namespace {
 
 constexpr std::string_view stopped_message = "cannot exec in a stopped container";
-
-struct OpenNamespace {
-    std::uint64_t type = 0;
-    kernel::Fd descriptor;
-};
-
-/// The namespaces in which init differs from us.
-Result<std::vector<OpenNamespace>> namespaces_of(pid_t init) {
-    std::vector<OpenNamespace> opened;
-    for (auto const name : namespace_names()) {
-        auto const type = namespace_flag(name).value_or(0);
-        auto const file = namespace_file(type);
-        auto theirs = TRY(kernel::openat(AT_FDCWD, concat("/proc/", init, "/ns/", file), O_RDONLY));
-        auto const ours = TRY(kernel::openat(AT_FDCWD, concat("/proc/self/ns/", file), O_RDONLY));
-        if (!TRY(kernel::same_namespace(theirs.get(), ours.get())))
-            opened.push_back({type, std::move(theirs)});
-    }
-    return opened;
-}
 
 Result<void> check_executable_in(state::Container const& container) {
     switch (container.status) {
@@ -91,8 +71,7 @@ void order_like_plan(steps::Plan const& plan, std::vector<OpenNamespace> namespa
     for (auto const& step : plan)
         if (auto const* join = std::get_if<steps::JoinContainer>(&step.operation))
             for (auto const type : join->namespaces)
-                context.joined.push_back(
-                    std::move(std::ranges::find(namespaces, type, &OpenNamespace::type)->descriptor));
+                context.joined.push_back(take_namespace(namespaces, type));
     if (root)
         context.joined.push_back(std::move(root));
 }
@@ -194,8 +173,7 @@ Result<int> exec(Invocation const& invocation) {
         return fail("--cgroup: the container has no cgroup of its own");
     request.with_keyring = context.state.has_keyring;
     request.terminal_owner = inside.terminal_owner;
-    for (auto const& entry : inside.namespaces)
-        request.namespaces.push_back(entry.type);
+    request.namespaces = types_of(inside.namespaces);
     auto const plan = TRY(plan::make_exec_plan(spec, host, request));
     order_like_plan(plan, std::move(inside.namespaces), std::move(inside.root), context);
     context.rootfs = std::move(inside.root_of_terminal);

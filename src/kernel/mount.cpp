@@ -133,6 +133,21 @@ Result<void> change_root(int folder) {
     return {};
 }
 
+Result<MountOf> mount_of(int descriptor) {
+    struct ::statx status {};
+    if (::statx(descriptor, "", AT_EMPTY_PATH, STATX_MNT_ID, &status) != 0)
+        return fail_errno(errno, "statx");
+    return MountOf{status.stx_mnt_id, (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0};
+}
+
+Result<void> detach_mount(int proc, int descriptor) {
+    TRY(fchdir(proc));
+    // umount2(2) takes no descriptor; the link leads to the mount itself, whatever is mounted over it.
+    if (::umount2(concat("self/fd/", descriptor).c_str(), MNT_DETACH) != 0)
+        return fail_errno(errno, "umount");
+    return {};
+}
+
 Result<void> detach_mount(std::string const& path) {
     if (::umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0)
         return fail_errno(errno, "umount ", path);

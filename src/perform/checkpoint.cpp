@@ -11,9 +11,9 @@
 #include "base/names.h"
 #include "criu_files.h"
 #include "kernel/file.h"
-#include "mountinfo.h"
 #include "perform/criu.h"
 #include "perform/freezer.h"
+#include "perform/mountinfo.h"
 #include "perform/operations.h"
 #include "state/descriptors.h"
 

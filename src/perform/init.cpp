@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Starting the container's first process, and the process of `exec`.
+// Starting the container's first process, the process of `exec`, and the one that changes mounts.
 #include <algorithm>
 #include <csignal>
 #include <fcntl.h>
@@ -255,6 +255,16 @@ Result<void> apply(steps::StartExec const& operation, Context& context) {
             return moved_into_unit(kernel::clone3({}), context);
         return child;
     });
+}
+
+Result<void> apply(steps::StartMountHelper const&, Context& context) {
+    return start_process(context, [] { return kernel::clone3({}); });
+}
+
+Result<void> apply(steps::EndMountHelper const&, Context& context) {
+    TRY(kernel::kill_and_reap(context.init_pidfd.get()));
+    context.init_pidfd.close();
+    return {};
 }
 
 Result<void> adopt_exec_process(Context& context, std::string const& announced) {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "mountinfo.h"
+#include "perform/mountinfo.h"
 
 #include <algorithm>
 #include <fcntl.h>
+#include <optional>
+#include <span>
 
 #include "kernel/file.h"
 
@@ -27,15 +29,59 @@ std::string unescaped(std::string_view text) {
 
 } // namespace
 
-std::vector<MountPoint> parse_mountinfo(std::string_view text) {
-    constexpr std::size_t path_field = 4;
-    std::vector<MountPoint> mounts;
-    for (auto const line : split(text, '\n')) {
-        auto const fields = split(line, ' ');
-        auto const id = parse_number<unsigned>(fields[0]);
-        if (id && fields.size() > path_field)
-            mounts.push_back({*id, unescaped(fields[path_field])});
+namespace {
+
+void add_options(std::string_view list, std::vector<std::string>& options) {
+    for (auto const option : split(list, ',')) {
+        auto text = unescaped(option);
+        if (!text.empty() && std::ranges::find(options, text) == options.end())
+            options.push_back(std::move(text));
     }
+}
+
+/// "shared:1", "master:2", "unbindable".
+std::vector<std::string> propagation(std::span<std::string_view const> fields) {
+    std::vector<std::string> words;
+    for (auto const field : fields) {
+        if (field.starts_with("shared:"))
+            words.emplace_back("shared");
+        if (field.starts_with("master:"))
+            words.emplace_back("slave");
+        if (field == "unbindable")
+            words.emplace_back(field);
+    }
+    return words.empty() ? std::vector<std::string>{"private"} : words;
+}
+
+/// id, parent, device, root, path, options, propagation fields, "-", type, source, options of the file system.
+std::optional<MountPoint> mount_point(std::vector<std::string_view> const& fields) {
+    constexpr std::ptrdiff_t first_optional = 6;
+    constexpr std::ptrdiff_t after_separator = 3;
+    auto const id = parse_number<unsigned>(fields[0]);
+    if (!id || fields.size() < first_optional)
+        return std::nullopt;
+    auto const separator = std::find(fields.begin() + first_optional, fields.end(), "-");
+    if (fields.end() - separator <= after_separator)
+        return std::nullopt;
+    std::vector<std::string> options;
+    add_options(fields[5], options);
+    add_options(separator[3], options);
+    return MountPoint{*id,
+                      unescaped(fields[4]),
+                      unescaped(separator[1]),
+                      unescaped(separator[2]),
+                      unescaped(fields[3]),
+                      std::move(options),
+                      propagation({fields.begin() + first_optional, separator})};
+}
+
+} // namespace
+
+std::vector<MountPoint> parse_mountinfo(std::string_view text) {
+    std::vector<MountPoint> mounts;
+    for (auto const line : split(text, '\n'))
+        if (auto mount = mount_point(split(line, ' ')))
+            mounts.push_back(*std::move(mount));
     return mounts;
 }
 

@@ -83,6 +83,8 @@ Result<void> refuse_inside_procfs(int root, std::string const& destination, int 
     return {};
 }
 
+} // namespace
+
 Result<kernel::Fd> open_target(Context const& context, std::string const& destination, bool is_directory,
                                bool plain_directory) {
     int const root = context.rootfs.get();
@@ -93,6 +95,8 @@ Result<kernel::Fd> open_target(Context const& context, std::string const& destin
 }
 
 // ---- attributes
+
+namespace {
 
 Result<void> change_attributes(int tree, std::uint64_t set, std::uint64_t clear, unsigned flags) {
     if (set == 0 && clear == 0)
@@ -109,6 +113,8 @@ Result<void> change_kernel_attributes(int tree, std::uint64_t set, std::uint64_t
     return change_attributes(tree, set & ~access_time, clear & ~access_time, flags);
 }
 
+} // namespace
+
 Result<void> attach(steps::MountTarget const& target, int tree, int place) {
     // While it is detached nobody can use the tree without these.
     TRY(change_attributes(tree, target.recursive_set, target.recursive_clear, AT_RECURSIVE));
@@ -119,6 +125,8 @@ Result<void> attach(steps::MountTarget const& target, int tree, int place) {
 }
 
 // ---- new file systems
+
+namespace {
 
 /// Two flags of mount(2) that fsconfig(2) does not know. MS_I_VERSION: which file systems count changes they decide for
 /// themselves by now (ext4, the last one that asked, since Linux 6.1). MS_SILENT: keeps a few lines out of the log.
@@ -133,12 +141,9 @@ bool has_parameter(steps::MountFilesystem const& operation, std::string_view key
 
 /// A tmpfs over an existing folder looks like it: peers keep the folder's mode, and with a copy its owner has to fit
 /// too.
-Result<void> take_over_folder(steps::MountFilesystem const& operation, int root,
+Result<void> take_over_folder(steps::MountFilesystem const& operation, int folder,
                               std::vector<kernel::FilesystemParameter>& parameters) {
-    auto const folder = kernel::open_in_root(root, operation.target.destination, O_PATH);
-    if (!folder)
-        return {}; // a new one, and then a tmpfs is as the kernel makes it; other errors show when the target is opened
-    auto const status = TRY(kernel::fstat(folder->get()));
+    auto const status = TRY(kernel::fstat(folder));
     if (!has_parameter(operation, "mode"))
         parameters.push_back({"mode", octal(status.st_mode & 07777U)});
     constexpr std::uint32_t unmapped = 65534; // how an owner without a number in this user namespace is shown
@@ -186,7 +191,35 @@ Result<kernel::Fd> new_mount(steps::MountFilesystem const& operation,
     return tree;
 }
 
+} // namespace
+
+Result<kernel::Fd> covered_folder(steps::MountFilesystem const& operation, Context const& context) {
+    auto const& destination = operation.target.destination;
+    if (operation.type != "tmpfs")
+        return kernel::Fd();
+    auto folder = kernel::open_in_root(context.rootfs.get(), destination, O_PATH);
+    if (!folder)
+        return kernel::Fd(); // a tmpfs is then as the kernel makes it; other errors show when the target is opened
+    TRY(refuse_inside_procfs(context.rootfs.get(), destination, folder->get()));
+    return folder;
+}
+
+Result<kernel::Fd> filesystem_tree(steps::MountFilesystem const& operation, kernel::Fd const& folder,
+                                   Context& context) {
+    auto parameters = filesystem_parameters(operation);
+    if (folder)
+        TRY(take_over_folder(operation, folder.get(), parameters));
+    auto tree = TRY(new_mount(operation, parameters));
+    if (folder && operation.copy_up)
+        TRY(kernel::copy_tree(folder.get(), tree.get()));
+    if (operation.target.id_map)
+        TRY(map_ids(tree.get(), *operation.target.id_map, context.procfs->get()));
+    return tree;
+}
+
 // ---- binds and cgroups
+
+namespace {
 
 /// Only procfs itself may be at /proc, and only sysfs at /sys: programs in the container trust what they read there.
 Result<void> check_kernel_folder(KernelFolder const& folder, int source) {
@@ -220,31 +253,30 @@ Result<kernel::Fd> cgroup_tree(steps::MountCgroup const& operation, HostFacts co
 
 } // namespace
 
+Result<kernel::Fd> bind_tree(steps::BindMount const& operation, Context& context) {
+    auto tree = TRY(take_source(context, operation.source));
+    TRY(change_attributes(tree.get(), operation.target.set, operation.target.clear, 0));
+    return tree;
+}
+
 Result<void> apply(steps::MountFilesystem const& operation, Context& context) {
     auto const& destination = operation.target.destination;
     if (destination == "/proc" && operation.type != "proc")
         return fail("only proc can be mounted at /proc");
-    auto parameters = filesystem_parameters(operation);
-    if (operation.type == "tmpfs")
-        TRY(take_over_folder(operation, context.rootfs.get(), parameters));
+    auto const folder = TRY(covered_folder(operation, context));
     auto const place = TRY(open_target(context, destination, true, operation.plain_directory));
-    auto const tree = TRY(new_mount(operation, parameters));
-    if (operation.copy_up)
-        TRY(kernel::copy_tree(place.get(), tree.get()));
-    if (operation.target.id_map)
-        TRY(map_ids(tree.get(), *operation.target.id_map, context.procfs->get()));
+    auto const tree = TRY(filesystem_tree(operation, folder, context));
     return attach(operation.target, tree.get(), place.get());
 }
 
 Result<void> apply(steps::BindMount const& operation, Context& context) {
     auto const& target = operation.target;
-    auto const tree = TRY(take_source(context, operation.source));
+    auto const tree = TRY(bind_tree(operation, context));
     auto const* const kernel_folder = find_kernel_folder(target.destination);
     if (kernel_folder != nullptr)
         TRY(check_kernel_folder(*kernel_folder, tree.get()));
     bool const is_directory = S_ISDIR(TRY(kernel::fstat(tree.get())).st_mode);
     auto const place = TRY(open_target(context, target.destination, is_directory, kernel_folder != nullptr));
-    TRY(change_attributes(tree.get(), target.set, target.clear, 0));
     return attach(target, tree.get(), place.get());
 }
 

@@ -79,6 +79,8 @@ Result<void> apply_step(steps::Operation const& operation, Context& context) {
 Error init_is_gone(Context& context) {
     auto const status = kernel::kill_and_reap(context.init_pidfd.get());
     context.init_pidfd.close();
+    if (context.container_mounts)
+        return {"the process for the container's mounts ended unexpectedly", 0};
     if (!status)
         return {"the container's first process ended unexpectedly", 0};
     if (*status == 128 + SIGKILL)
@@ -146,7 +148,7 @@ Result<void> hand_over(Context& context) {
             ::_exit(1);
         }
     }
-    ::_exit(1); // a plan's container part ends by becoming the finisher
+    ::_exit(1); // a plan's container part ends by becoming the finisher, or the runtime has the last turn
 }
 
 Result<void> prepare_finisher(steps::Plan const& plan, Context& context) {
@@ -169,8 +171,7 @@ void Context::warn(std::string message) {
 }
 
 Result<void> perform(steps::Plan const& plan, Context& context) {
-    // `update` has steps of its own only.
-    if (!std::ranges::all_of(plan, is_runtime, &steps::Step::actor))
+    if (std::ranges::find(plan, Actor::finisher, &steps::Step::actor) != plan.end())
         TRY(prepare_finisher(plan, context));
     for (std::size_t i = 0; i < plan.size(); ++i) {
         bool const ours = is_runtime(plan[i].actor);

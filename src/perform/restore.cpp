@@ -17,8 +17,8 @@
 #include "kernel/mount.h"
 #include "kernel/netlink.h"
 #include "kernel/socket.h"
-#include "mountinfo.h"
 #include "perform/criu.h"
+#include "perform/mountinfo.h"
 #include "perform/operations.h"
 #include "state/descriptors.h"
 

@@ -40,6 +40,8 @@ Result<void> open_staged(Context& context) {
     for (auto const& source : context.staging->sources)
         context.staged_sources.push_back(TRY(clone_source(source, proc.get())));
     auto const& rootfs = context.staging->rootfs;
+    if (rootfs.empty())
+        return {};
     auto const folder = TRY(open_rootfs(rootfs));
     context.staged_rootfs = TRY(in_context(kernel::clone_tree(folder.get(), "", AT_EMPTY_PATH | AT_RECURSIVE), rootfs));
     return {};
@@ -56,11 +58,14 @@ Result<void> enter_staging(Context const& context) {
     auto const staging = TRY(kernel::new_filesystem("tmpfs", "oci-run", {{"mode", "0755"}},
                                                     MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
     // Over the rootfs: what the container's hooks find there is to be the container's root, which goes on top.
-    auto const place = TRY(open_rootfs(context.staging->rootfs));
+    // Without one anything will do that is there for sure.
+    auto const& rootfs = context.staging->rootfs;
+    auto const place = TRY(rootfs.empty() ? kernel::openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY) : open_rootfs(rootfs));
     TRY(kernel::attach_mount(staging.get(), place.get()));
     for (std::size_t i = 0; i < context.staged_sources.size(); ++i)
         TRY(attach_named(staging.get(), staged_source(i), context.staged_sources[i].get()));
-    TRY(attach_named(staging.get(), staged_rootfs, context.staged_rootfs.get()));
+    if (context.staged_rootfs)
+        TRY(attach_named(staging.get(), staged_rootfs, context.staged_rootfs.get()));
     return kernel::fchdir(staging.get());
 }
 

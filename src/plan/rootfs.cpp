@@ -170,13 +170,30 @@ std::vector<steps::DeviceNode> all_devices(spec::Spec const& spec) {
     return nodes;
 }
 
-Rootfs plan_rootfs(spec::Spec const& spec, HostFacts const& host, std::string const& bundle,
+Rootfs plan_mounts(spec::Spec const& spec, HostFacts const& host, std::string const& bundle,
                    std::string const& cgroup) {
     Rootfs rootfs;
     for (std::size_t i = 0; i < spec.mounts.size(); ++i)
         rootfs.mounts.push_back(plan_mount(spec, host, i, bundle, cgroup, rootfs));
+    return rootfs;
+}
+
+Rootfs plan_rootfs(spec::Spec const& spec, HostFacts const& host, std::string const& bundle,
+                   std::string const& cgroup) {
+    auto rootfs = plan_mounts(spec, host, bundle, cgroup);
     plan_devices(spec, host, rootfs);
     return rootfs;
+}
+
+steps::StageMounts stage_sources(Rootfs const& rootfs, std::string path) {
+    steps::StageMounts stage{std::move(path), rootfs.sources.sources};
+    constexpr std::uint64_t lockable = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+    for (auto const& operation : rootfs.mounts)
+        if (auto const* bind = std::get_if<steps::BindMount>(&operation)) {
+            stage.sources[bind->source].locked = bind->target.set & lockable;
+            stage.sources[bind->source].recursively_locked = bind->target.recursive_set & lockable;
+        }
+    return stage;
 }
 
 std::optional<steps::StageMounts> stage_mounts(spec::Spec const& spec, HostFacts const& host, Rootfs& rootfs,
@@ -188,14 +205,7 @@ std::optional<steps::StageMounts> stage_mounts(spec::Spec const& spec, HostFacts
                     host.owns_mount_namespace && path != "/";
     if (!rootfs.staged)
         return std::nullopt;
-    steps::StageMounts stage{path, rootfs.sources.sources};
-    constexpr std::uint64_t lockable = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-    for (auto const& operation : rootfs.mounts)
-        if (auto const* bind = std::get_if<steps::BindMount>(&operation)) {
-            stage.sources[bind->source].locked = bind->target.set & lockable;
-            stage.sources[bind->source].recursively_locked = bind->target.recursive_set & lockable;
-        }
-    return stage;
+    return stage_sources(rootfs, path);
 }
 
 std::uint64_t build_propagation(spec::Spec const& spec) {

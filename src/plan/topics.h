@@ -44,8 +44,13 @@ struct Rootfs {
 /// Where it helps and the caller may (a new mount namespace before the user namespace takes CAP_SYS_ADMIN).
 std::optional<steps::StageMounts> stage_mounts(spec::Spec const& spec, HostFacts const& host, Rootfs& rootfs,
                                                std::string const& path);
+/// The sources of bind mounts with the attributes that are to be locked; `path`: the rootfs, "" without.
+steps::StageMounts stage_sources(Rootfs const& rootfs, std::string path);
 /// The default devices and those of config.json.
 std::vector<steps::DeviceNode> all_devices(spec::Spec const& spec);
+/// The mounts of config.json alone.
+Rootfs plan_mounts(spec::Spec const& spec, HostFacts const& host, std::string const& bundle, std::string const& cgroup);
+/// Those and the devices.
 Rootfs plan_rootfs(spec::Spec const& spec, HostFacts const& host, std::string const& bundle, std::string const& cgroup);
 /// Of all mounts while the container is built: slave, so that nothing reaches the host, or what rootfsPropagation
 /// needs.

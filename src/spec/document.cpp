@@ -30,6 +30,9 @@ std::string syntax_error(std::string_view message) {
 /// Builds the tree while the text is read. Returning false ends the reading, `problem` then says why.
 class Builder final : public nlohmann::json_sax<json> {
 public:
+    explicit Builder(std::string_view list)
+        : list_(list) {}
+
     json root = json::object();
     Problem problem;
 
@@ -70,6 +73,8 @@ private:
     bool open(json value) {
         if (open_.size() >= maximum_config_depth)
             return stop("", concat("must not be nested deeper than ", maximum_config_depth, " levels"));
+        if (open_.empty() && value.is_array() && !list_.empty())
+            open_.push_back(Container{&root, &root[list_], list_});
         json* const placed = place(std::move(value));
         if (placed != nullptr)
             open_.push_back(Container{placed, nullptr, {}});
@@ -113,6 +118,7 @@ private:
         return out;
     }
 
+    std::string list_;
     std::vector<Container> open_;
 };
 
@@ -131,14 +137,14 @@ std::string pointer_token(std::string_view token) {
     return out;
 }
 
-tl::expected<json, Problem> read_document(std::string_view text) {
+tl::expected<json, Problem> read_document(std::string_view text, std::string_view list) {
     auto const refuse = [](std::string rule) { return tl::unexpected(document_problem("", std::move(rule))); };
     if (text.size() > maximum_config_size)
         return refuse(concat("must not be larger than ", maximum_config_size, " bytes, is ", text.size()));
     // The JSON library takes a NUL byte for the end of the text and would accept whatever follows.
     if (text.find('\0') != std::string_view::npos)
         return refuse("must not contain NUL bytes");
-    Builder builder;
+    Builder builder(list);
     if (!json::sax_parse(text.begin(), text.end(), &builder))
         return tl::unexpected(std::move(builder.problem));
     if (!builder.root.is_object())

@@ -129,11 +129,12 @@ void read_spec(Node const& root, Spec& spec) {
 }
 
 /// Calls `read` with the document's root, after `change` had the document. The JSON library's exceptions end here; of
-/// the texts read none is known to be reachable.
+/// the texts read none is known to be reachable. `list`: see read_document.
 template <typename Read, typename Change>
-void read_text(std::string_view text, std::string_view section, Findings& findings, Read read, Change change) {
+void read_text(std::string_view text, std::string_view section, Findings& findings, Read read, Change change,
+               std::string_view list = {}) {
     try {
-        auto document = read_document(text);
+        auto document = read_document(text, list);
         if (!document)
             return findings.problems.push_back(document.error());
         change(*document);
@@ -188,6 +189,45 @@ Result<Process> parse_process(std::string_view json, std::vector<std::string>& w
     for (auto const& warning : report.warnings)
         warnings.push_back(sentence(warning));
     return value_or_problem(std::move(process), report.problems);
+}
+
+namespace {
+
+/// Calls `read` with the list of mounts.
+template <typename Read>
+void read_mounts_text(std::string_view text, Findings& findings, Read read) {
+    constexpr std::string_view section = "config.md#mounts";
+    auto const read_root = [&](Node const& root) {
+        auto const list = root["mounts"];
+        if (!list.present())
+            list.problem("is required");
+        read(list);
+    };
+    read_text(
+        text, section, findings, read_root, [](nlohmann::json const&) {}, "mounts");
+}
+
+} // namespace
+
+Result<std::vector<Mount>> parse_mounts(std::string_view json, Linux const& linux, std::vector<std::string>& warnings) {
+    Report report;
+    Findings findings{report.problems, report.warnings};
+    std::vector<Mount> mounts;
+    read_mounts_text(json, findings, [&](Node const& list) {
+        mounts = read_mounts(list);
+        check_mounts(list.in("config.md#linux-mount-options"), mounts, linux);
+    });
+    for (auto const& warning : report.warnings)
+        warnings.push_back(sentence(warning));
+    return value_or_problem(std::move(mounts), report.problems);
+}
+
+Result<std::vector<std::string>> parse_mount_destinations(std::string_view json) {
+    Report report;
+    Findings findings{report.problems, report.warnings};
+    std::vector<std::string> destinations;
+    read_mounts_text(json, findings, [&](Node const& list) { destinations = read_mount_destinations(list); });
+    return value_or_problem(std::move(destinations), report.problems);
 }
 
 Result<Resources> parse_resources(std::string_view json, std::vector<Override> const& overrides) {

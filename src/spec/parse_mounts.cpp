@@ -165,4 +165,11 @@ std::vector<Mount> read_mounts(Node const& list) {
     return mounts;
 }
 
+std::vector<std::string> read_mount_destinations(Node const& list) {
+    std::vector<std::string> destinations;
+    for (auto const& entry : list.objects())
+        destinations.push_back(read_destination(entry["destination"]));
+    return destinations;
+}
+
 } // namespace oci::spec

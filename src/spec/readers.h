@@ -17,6 +17,8 @@ ExecCpuAffinity read_exec_cpu_affinity(Node const& node);
 std::optional<MemoryPolicy> read_memory_policy(Node const& node);
 std::optional<unsigned> read_personality(Node const& node);
 std::vector<Mount> read_mounts(Node const& list);
+/// Only where they are.
+std::vector<std::string> read_mount_destinations(Node const& list);
 /// What mounts ask of the rest of the configuration: `list` was read to `mounts`.
 void check_mounts(Node const& list, std::vector<Mount> const& mounts, Linux const& linux);
 std::vector<IdMapping> read_id_mappings(Node const& list);

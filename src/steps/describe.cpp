@@ -176,10 +176,14 @@ std::string sentence(SetOomScore const& operation) {
 std::string sentence(RaiseResourceLimits const& operation) {
     return concat("raise hard limits ", limits_text(operation.limits));
 }
-std::string sentence(JoinContainer const& operation) {
+std::vector<std::string> names_of(std::vector<std::uint64_t> const& namespaces) {
     std::vector<std::string> names;
-    for (auto const type : operation.namespaces)
+    for (auto const type : namespaces)
         names.emplace_back(namespace_name(type));
+    return names;
+}
+std::string sentence(JoinContainer const& operation) {
+    auto const names = names_of(operation.namespaces);
     return concat(names.empty() ? "go on in a child" : concat("join the container's ", namespaces_text(names)),
                   operation.enter_root ? ", enter its root directory" : "",
                   operation.terminal ? ", with the terminal" : "");
@@ -311,8 +315,12 @@ std::string sentence(IsolateMounts const& operation) {
     return concat("make all mounts ", propagation_name(operation.propagation));
 }
 std::string sentence(StageMounts const& operation) {
-    return concat("stage ", operation.rootfs,
-                  operation.sources.empty() ? "" : concat(" and mount sources ", sources_text(operation.sources)));
+    std::vector<std::string> staged;
+    if (!operation.rootfs.empty())
+        staged.push_back(operation.rootfs);
+    if (!operation.sources.empty())
+        staged.push_back(concat("mount sources ", sources_text(operation.sources)));
+    return concat("stage ", join(staged, " and "));
 }
 std::string sentence(OpenProcfs const&) {
     return "open a private procfs";
@@ -423,6 +431,30 @@ std::string sentence(ProtectMounts const& operation) {
 }
 std::string sentence(ResumeRestored const&) {
     return "let the restored processes run";
+}
+std::string sentence(StartMountHelper const&) {
+    return "start a process for the container's mounts";
+}
+std::string sentence(EndMountHelper const&) {
+    return "end the process for the container's mounts";
+}
+std::string sentence(JoinForMounts const& operation) {
+    return concat("join the container's ", namespaces_text(names_of(operation.namespaces)));
+}
+std::string summary(AddMounts const&) {
+    return "add mounts";
+}
+std::string sentence(AddMounts const& operation) {
+    return concat(summary(operation), ": ", list(operation.mounts, [](auto const& mount) {
+                      return std::visit([](auto const& alternative) { return sentence(alternative); }, mount);
+                  }));
+}
+std::string summary(RemoveMounts const&) {
+    return "remove mounts";
+}
+std::string sentence(RemoveMounts const& operation) {
+    return concat(summary(operation), " at ",
+                  list(operation.places, [](auto const& place) { return place.destination; }));
 }
 
 /// The struct's own name, taken from the compiler so that no table can disagree with it.

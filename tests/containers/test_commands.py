@@ -11,8 +11,8 @@ import pytest
 
 from harness import ENVIRONMENT, PROGRAM
 
-COMMANDS = ["create", "start", "state", "kill", "delete", "run", "exec", "pause", "resume", "ps", "events", "list", "spec",
-            "features", "plan", "validate"]
+COMMANDS = ["create", "start", "state", "kill", "delete", "run", "exec", "pause", "resume", "ps", "events", "mounts", "list",
+            "spec", "features", "plan", "validate"]
 
 # Every option of the specification's table of Linux mount options.
 MOUNT_OPTIONS = """

@@ -38,8 +38,11 @@ expect bash 'oci-run help pa' pause "$(in_bash oci-run help pa)"
 cd "$work" && touch a-file && mkdir a-folder
 expect bash 'oci-run create --bundle a-' a-folder "$(in_bash oci-run create --bundle a-)"
 expect bash 'oci-run create --pid-file a-' a-file "$(in_bash oci-run create --pid-file a-)"
+expect bash 'oci-run mounts re' remove "$(in_bash oci-run mounts re)"
 expect fish 'oci-run cr' create "$(in_fish 'oci-run cr')"
 expect fish 'oci-run delete --f' --force "$(in_fish 'oci-run delete --f')"
+expect fish 'oci-run mounts re' remove "$(in_fish 'oci-run mounts re')"
 expect zsh 'oci-run' "create:Makes a container; its program waits for start" "$(in_zsh command | tr '\n' ' ')"
 expect zsh 'oci-run delete -' "*--force[kill the container first; one that does not exist is no error]" \
     "$(in_zsh arguments delete | tr '\n' ' ')"
+expect zsh 'oci-run mounts' "1:verb:(add remove list)" "$(in_zsh arguments mounts | tr '\n' ' ')"

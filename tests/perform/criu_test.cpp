@@ -218,7 +218,9 @@ TEST(Mountinfo, IdsAndPlaces) {
     auto const mounts = parse_mountinfo("36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw\n"
                                         "100 36 0:5 / /a\\040b\\134c\\011 rw - tmpfs x y\n"
                                         "nonsense\n7 8 9\n\n");
-    EXPECT_EQ(mounts, (std::vector<MountPoint>{{36, "/mnt2"}, {100, "/a b\\c\t"}}));
+    EXPECT_EQ(mounts,
+              (std::vector<MountPoint>{{36, "/mnt2", "ext3", "/dev/root", "/mnt1", {"rw", "noatime"}, {"slave"}},
+                                       {100, "/a b\\c\t", "tmpfs", "x", "/", {"rw", "y"}, {"private"}}}));
     EXPECT_EQ(find_mount(mounts, 100), &mounts[1]);
     EXPECT_EQ(find_mount(mounts, 1), nullptr);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config.h"
 
+#include <sched.h>
 #include <sys/mount.h>
 
 #include "base/text.h"
@@ -248,6 +249,46 @@ TEST(Options, UnknownOnesAreForTheFileSystem) {
     EXPECT_TRUE(mount.copy_up);
     EXPECT_EQ(mount.set, std::uint64_t{MOUNT_ATTR_NOSUID});
     EXPECT_EQ(mount.data, (std::vector<std::string>{"size=1m", "RO", "x", "size=2m"}));
+}
+
+TEST(MountList, AnArrayOrAnObjectWithOne) {
+    std::vector<std::string> warnings;
+    std::string const list = R"([{"destination": "/a/../b", "type": "tmpfs"}, {"destination": "c", "type": "bind",
+        "source": "/x", "options": ["bind", "size=1"]}])";
+    for (auto const& text : {list, concat(R"({"mounts": )", list, "}"), concat(" \n", list, " ")}) {
+        auto const mounts = parse_mounts(text, {}, warnings).value();
+        ASSERT_EQ(mounts.size(), 2) << text;
+        EXPECT_EQ(mounts[0].destination, "/b");
+        EXPECT_TRUE(mounts[1].bind);
+        EXPECT_TRUE(warnings.back().starts_with("/mounts/1/options: ")) << warnings.back();
+        EXPECT_EQ(parse_mount_destinations(text).value(), (std::vector<std::string>{"/b", "/c"}));
+    }
+    EXPECT_TRUE(parse_mounts("[]", {}, warnings)->empty());
+}
+
+TEST(MountList, ErrorsHaveThePointer) {
+    struct Bad {
+        std::string text;
+        std::string error;
+    };
+    std::vector<std::string> warnings;
+    for (auto const& [text, error] :
+         std::vector<Bad>{{"{}", "/mounts: is required"},
+                          {"3", "must be a JSON object"},
+                          {R"([{"destination": "/"}])", "/mounts/0/destination: must not be the root of the container"},
+                          {R"([{"destination": "/a"}, 1])", "/mounts/1: must be an object"},
+                          {R"([{"destination": "/a", "destination": "/b"}])", "/mounts/0/destination: is given twice"},
+                          {R"([] [])", "is not valid JSON"},
+                          {R"([], "mounts": [])", "is not valid JSON"}})
+        for (auto const& message :
+             {parse_mounts(text, {}, warnings).error().message, parse_mount_destinations(text).error().message})
+            EXPECT_NE(message.find(error), std::string::npos) << text << ": " << message;
+    // idmap without mappings takes those of the container's user namespace.
+    auto const idmap = R"([{"destination": "/a", "type": "tmpfs", "options": ["idmap"]}])";
+    EXPECT_NE(parse_mounts(idmap, {}, warnings).error().message.find("/mounts/0/options"), std::string::npos);
+    Linux with_user;
+    with_user.namespaces = {{CLONE_NEWUSER, ""}};
+    EXPECT_TRUE(parse_mounts(idmap, with_user, warnings));
 }
 
 } // namespace

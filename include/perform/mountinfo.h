@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// /proc/PID/mountinfo, proc(5): as much as is needed to find the mount that a file lies on (private to perform).
+// /proc/PID/mountinfo, proc(5): the mounts that a process sees.
 #pragma once
 
 #include <string>
@@ -13,6 +13,11 @@ namespace oci::perform {
 struct MountPoint {
     unsigned id = 0;
     std::string path; ///< as the process sees it
+    std::string type; ///< of the file system
+    std::string source;
+    std::string root;                     ///< what of the file system is mounted: "/" is the whole
+    std::vector<std::string> options;     ///< of the mount, then of the file system; each once
+    std::vector<std::string> propagation; ///< "shared", "slave", "unbindable", or "private"
     bool operator==(MountPoint const&) const = default;
 };
 
