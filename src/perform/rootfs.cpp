@@ -68,7 +68,10 @@ Result<kernel::Fd> open_rootfs(std::string const& path) {
 
 Result<kernel::Fd> clone_source(steps::MountSource const& source, int proc) {
     auto const clone = [&]() -> Result<kernel::Fd> {
-        auto tree = TRY(kernel::clone_tree(AT_FDCWD, source.path, source.recursive ? AT_RECURSIVE : 0));
+        auto cloned = kernel::clone_tree(AT_FDCWD, source.path, source.recursive ? AT_RECURSIVE : 0);
+        if (!cloned && cloned.error().errno_value == EINVAL && !source.recursive)
+            cloned.error().message += " (in a user namespace a folder with locked mounts in it needs rbind)";
+        auto tree = TRY(std::move(cloned));
         if (source.id_map)
             TRY(map_ids(tree.get(), *source.id_map, proc));
         if (source.locked != 0)
@@ -78,8 +81,6 @@ Result<kernel::Fd> clone_source(steps::MountSource const& source, int proc) {
         return tree;
     };
     auto tree = clone();
-    if (!tree && tree.error().errno_value == EINVAL && !source.recursive)
-        tree.error().message += " (in a user namespace a folder with locked mounts in it needs rbind)";
     if (source.pointer.empty())
         return tree;
     return in_context(std::move(tree), source.pointer);

@@ -104,6 +104,13 @@ def test_file_system_without_support(oci, bundle):
     oci.run(bundle.args("true")).failed("idmap", "does not support id-mapped mounts")
 
 
+def test_source_without_support(oci, bundle):
+    """Its error is not taken for that of another call."""
+    mapped(bundle, "/proc", mapping(0, 5000), mapping(0, 5000))
+    completed = oci.run(bundle.args("true")).failed("/source: idmap", "does not support id-mapped mounts")
+    assert "rbind" not in completed.err
+
+
 @pytest.mark.parametrize("uids, gids, options, named", [
     (None, None, ["idmap"], "options"),
     (mapping(0, 1), None, [], "gidMappings"),
