@@ -122,7 +122,7 @@ SYSTEM = r"""
 --device-cgroup-rule        | 0 opens     | run --device-cgroup-rule 'c 10:229 r' --cap-add mknod bb sh -c 'mknod /f c 10 229 && head -c 0 /f && echo opens'
 --network ns:               | 0 dummy0    | ip netns add $LANE && ip -n $LANE link add dummy0 type dummy && podman run --rm --network ns:/run/netns/$LANE bb ls /sys/class/net; ip netns delete $LANE
 --rootfs                    | 0 content   | run -v $WORK/shared:/v --rootfs $(podman image mount bb):O cat /v/file; podman image unmount -f bb >/dev/null
---systemd                   | 0 running   | podman run -d --name s --network none --systemd always --tmpfs /tmp:notmpcopyup --rootfs /:O /lib/systemd/systemd systemd.unit=basic.target && until podman exec s systemctl is-active basic.target; do sleep 1; done && podman exec s cat /proc/1/comm && podman exec s sh -c 'systemctl show -p SystemState | cut -d = -f 2; echo running'
+--systemd                   | 0 running   | podman run -d --name s --network none --systemd always --tmpfs /tmp:notmpcopyup --rootfs /:O /lib/systemd/systemd systemd.unit=basic.target && until podman exec s systemctl is-system-running 2>/dev/null | grep -qE 'running|degraded'; do sleep 1; done && podman exec s cat /proc/1/comm && podman exec s sh -c 'systemctl show -p SystemState | cut -d = -f 2; echo running'
 rm -f of systemd            | 0           | podman rm -f -t 0 s
 
 pod                         | 0           | podman pod create --name p --network none --hostname together && podman run -d --name one --pod p bb sh -c 'echo shared >/dev/shm/file; sleep 1000' && podman run -d --name two --pod p bb sleep 1000
@@ -145,7 +145,7 @@ slirp4netns                 | 0 tap0      | podman run --rm --network slirp4netn
 """
 
 CHECKPOINT = r"""
-checkpoint                  | 0           | podman run -d --name k --network none bb sh -c 'i=0; while :; do i=$((i+1)); echo $i >/count; sleep 0.1; done' && sleep 1 && podman container checkpoint k
+checkpoint                  | 0           | podman run -d --name k --network none bb sh -c 'i=0; while :; do i=$((i+1)); echo $i >/next; mv /next /count; sleep 0.1; done' && sleep 1 && podman container checkpoint k
 checkpoint: stopped         | 0 exited    | podman inspect -f '{{.State.Status}} {{.State.Checkpointed}}' k
 restore                     | 0           | podman container restore k && podman exec k sh -c 'a=$(cat /count); sleep 1; test $(cat /count) -gt $a'
 checkpoint --leave-running  | 0 running   | podman container checkpoint --leave-running k && podman inspect -f '{{.State.Status}}' k
