@@ -27,16 +27,23 @@ Result<kernel::Fd> open_existing(state::Record const& record, std::string const&
 
 /// Folders above the container's own that were made for it, or for another container in them, go too, as long as nobody
 /// else uses them.
-void remove_made_parents(state::Record const& record, std::string const& mount) {
+Result<void> remove_made_parents(state::Record const& record, std::string const& mount) {
     for (auto path = std::string(parent_path(record.cgroup_path)); path != "/"; path = parent_path(path)) {
-        auto const folder = open_cgroup(mount, path);
         // The record knows of ours also where they could not be marked.
-        if (!folder || (path.size() < record.cgroup_created.size() && !is_marked_as_made(folder->get())))
-            return;
+        bool const ours = path.size() >= record.cgroup_created.size();
+        auto const folder = open_cgroup(mount, path);
+        if (!folder && ours && !is_gone(folder.error()))
+            return Failure(folder.error());
+        if (!folder || (!ours && !is_marked_as_made(folder->get())))
+            return {};
+        auto const removed = remove_empty_cgroup(mount, path);
         // Only an empty one: a sibling container may have come.
-        if (!remove_empty_cgroup(mount, path))
-            return;
+        if (!removed && ours && removed.error().errno_value != EBUSY)
+            return in_context(removed, "remove cgroup ", path);
+        if (!removed)
+            return {};
     }
+    return {};
 }
 
 /// Of the cgroup and those below it; -1 where none is seen, which may be in another pid namespace.
@@ -91,8 +98,7 @@ Result<void> destroy(state::Record const& record, int init, std::string const& c
     if (!same_boot || record.cgroup_path.empty() || record.cgroup_created.empty())
         return {};
     TRY(remove_cgroup(cgroup2_mount, record.cgroup_path, deadline));
-    remove_made_parents(record, cgroup2_mount);
-    return {};
+    return remove_made_parents(record, cgroup2_mount);
 }
 
 } // namespace oci::perform
