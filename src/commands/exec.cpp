@@ -136,13 +136,20 @@ Result<void> start(steps::Plan const& plan, perform::Context& context, perform::
     return started;
 }
 
+/// An ending process gives up its memory, and with it its program, before its namespaces and its children.
+bool is_ending(pid_t init) {
+    auto const program = kernel::readlinkat(AT_FDCWD, concat("/proc/", init, "/exe"));
+    return !program && program.error().errno_value == ENOENT;
+}
+
 /// Says so where a step failed because the container has ended meanwhile, or is about to: with errno `sign`.
 template <typename Value>
-Result<Value> explain_end(Result<Value> result, int init, int sign) {
+Result<Value> explain_end(Result<Value> result, pid_t init, int init_pidfd, int sign) {
     if (result)
         return result;
-    auto const patience = std::chrono::seconds(result.error().errno_value == sign ? 10 : 0);
-    if (kernel::wait_for_exit(init, kernel::Deadline::after(patience)).value_or(false))
+    bool const may_be_ending = result.error().errno_value == sign && is_ending(init);
+    auto const patience = std::chrono::seconds(may_be_ending ? 10 : 0);
+    if (kernel::wait_for_exit(init_pidfd, kernel::Deadline::after(patience)).value_or(false))
         result.error().message = concat(stopped_message, " (", result.error().message, ")");
     return result;
 }
@@ -160,7 +167,8 @@ Result<int> exec(Invocation const& invocation) {
     auto const init = std::move(container.pidfd);
     auto context = TRY(make_context(std::move(container), host));
     // ENOENT: an ending process has no namespaces. ENOMEM, clone(2): nor has its pid namespace room for another one.
-    auto inside = TRY(explain_end(look_inside(context, spec, request.process), init.get(), ENOENT));
+    auto inside =
+        TRY(explain_end(look_inside(context, spec, request.process), context.container_init, init.get(), ENOENT));
     // What was opened by pid is init's only if init has lived until now.
     if (TRY(kernel::wait_for_exit(init.get(), kernel::Deadline::after(std::chrono::milliseconds(0)))))
         return fail(stopped_message);
@@ -181,7 +189,7 @@ Result<int> exec(Invocation const& invocation) {
 
     TRY(kernel::mark_close_on_exec(STDERR_FILENO + 1, ~0U));
     TRY(kernel::block_all_signals());
-    TRY(explain_end(start(plan, context, agent), init.get(), ENOMEM));
+    TRY(explain_end(start(plan, context, agent), context.container_init, init.get(), ENOMEM));
     if (request.detach)
         return 0;
     auto status = wait_in_foreground(context);
