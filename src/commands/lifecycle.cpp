@@ -314,6 +314,9 @@ Result<void> delete_container(state::ContainerDir& directory, state::Record cons
     TRY(perform::remove_unit(record, host, kernel::Deadline::after(delete_limit)));
     TRY(perform::remove_resctrl_groups(record, host, ending, kernel::Deadline::after(reaping_limit)));
     auto const spec = recorded_spec(directory);
+    // A create that failed early has not written it yet.
+    if (!spec && spec.error().errno_value != ENOENT)
+        log_warning(concat("delete ", record.id, ": no poststop hooks are run: ", spec.error().message));
     auto const hooks = spec ? plan::make_hooks(*spec, spec::HookKind::poststop) : std::nullopt;
     if (hooks) {
         auto const state = state::hook_state(record, spec->oci_version, spec->annotations, hooks->status, 0);
