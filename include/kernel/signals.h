@@ -20,6 +20,6 @@ struct EndedChild {
     int status = 0; ///< exit code, or 128 + signal
 };
 /// Reaps any child that has ended, or nullopt.
-std::optional<EndedChild> reap_any();
+Result<std::optional<EndedChild>> reap_any();
 
 } // namespace oci::kernel

@@ -31,9 +31,11 @@ Result<std::optional<int>> next_signal(int descriptor) {
     return fail_errno(errno, "read signalfd");
 }
 
-std::optional<EndedChild> reap_any() {
+Result<std::optional<EndedChild>> reap_any() {
     int status = 0;
     pid_t const pid = ::waitpid(-1, &status, WNOHANG);
+    if (pid < 0 && errno != ECHILD)
+        return fail_errno(errno, "waitpid");
     if (pid <= 0)
         return std::nullopt;
     return EndedChild{pid, WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status)};

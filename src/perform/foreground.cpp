@@ -102,9 +102,9 @@ private:
 };
 
 /// Exit status of the process if it is among the children that ended.
-std::optional<int> reap_children(pid_t process) {
+Result<std::optional<int>> reap_children(pid_t process) {
     std::optional<int> status;
-    while (auto const child = kernel::reap_any())
+    while (auto const child = TRY(kernel::reap_any()))
         if (child->pid == process)
             status = child->status;
     return status;
@@ -113,7 +113,7 @@ std::optional<int> reap_children(pid_t process) {
 Result<std::optional<int>> handle_signals(int signals, ForegroundProcess const& process, TerminalCopy const& copy) {
     while (auto const signal = TRY(kernel::next_signal(signals))) {
         if (*signal == SIGCHLD) {
-            if (auto const status = reap_children(process.pid))
+            if (auto const status = TRY(reap_children(process.pid)))
                 return status;
         } else if (*signal == SIGWINCH) {
             copy.resize();
@@ -130,7 +130,7 @@ Result<int> wait_in_foreground(ForegroundProcess const& process) {
     auto const signals = TRY(kernel::signal_descriptor());
     TerminalCopy copy(process.terminal);
     // It may have ended before there was a descriptor to tell.
-    auto status = reap_children(process.pid);
+    auto status = TRY(reap_children(process.pid));
     while (!status) {
         bool const listening = process.notify != nullptr && !process.notify->failure;
         std::array<::pollfd, 5> events{{{signals.get(), POLLIN, 0},
