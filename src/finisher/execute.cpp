@@ -27,7 +27,7 @@ void get_ready(Process& process) {
         leave(1);
     // So that `start` can tell the end of this process from execve(2), which close the connection alike.
     if (process.gate >= 0)
-        send_message(MessageKind::turn, 0, {});
+        (void)send_message(MessageKind::turn, 0, {});
     reset_signals();
     process.ready_to_execute = true;
 }

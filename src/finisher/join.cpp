@@ -36,16 +36,20 @@ void enter_root(int folder) {
         fail(errno, "chroot");
 }
 
-/// The outer half: tells who goes on, and ends. The end of the pipe lets the other half go.
-[[noreturn]] void announce(int pid) {
-    send_message(MessageKind::process, 0, Line(pid).view());
-    leave(0);
+/// The outer half: tells who goes on, and ends. The end of the pipe lets the other half go: as soon as the runtime
+/// knows of that one, it kills this one.
+[[noreturn]] void announce(int pid, int pipe_end) {
+    if (send_message(MessageKind::process, 0, Line(pid).view()))
+        leave(0);
+    (void)!::write(pipe_end, "", 1);
+    leave(1);
 }
 
-/// The inner half speaks only after the outer half has: the pid has to be known first.
+/// The inner half speaks only after the outer half has: the pid has to be known first. Whom nobody knows of ends.
 void wait_for_announcement(int pipe_end) {
     char byte = 0;
-    (void)!::read(pipe_end, &byte, sizeof byte);
+    if (::read(pipe_end, &byte, sizeof byte) != 0)
+        leave(1);
     (void)::close(pipe_end);
 }
 
@@ -72,10 +76,11 @@ void join_namespaces(Arguments arguments, Process& process) {
     if (pid < 0)
         fail(errno, "clone");
     if (pid > 0)
-        announce(pid);
+        announce(pid, ends[1]);
     (void)::close(ends[1]);
     wait_for_announcement(ends[0]);
-    (void)::setsid(); // the outer half's session is none that the container could know
+    if (::setsid() < 0) // the outer half's session is none that the container could know
+        fail(errno, "setsid");
     if (process.new_terminal && ::ioctl(STDIN_FILENO, TIOCSCTTY, 0) != 0)
         fail(errno, "ioctl TIOCSCTTY");
     if (peer_is_gone(process.wire))

@@ -28,17 +28,16 @@ iovec part(std::string_view text) {
 }
 
 /// "<context>: <text>", or the text alone.
-void send_parts(MessageKind kind, int errno_value, std::string_view context, std::string_view text) {
+bool send_parts(MessageKind kind, int errno_value, std::string_view context, std::string_view text) {
     if (channel < 0)
-        return;
+        return false;
     MessageHeader header{.kind = static_cast<std::uint32_t>(kind), .errno_value = errno_value};
     std::string_view const separator = context.empty() ? "" : ": ";
     iovec parts[] = {{.iov_base = &header, .iov_len = sizeof header}, part(context), part(separator), part(text)};
     msghdr message{};
     message.msg_iov = parts;
     message.msg_iovlen = sizeof parts / sizeof *parts;
-    // Nothing can be done about a message that nobody takes: who waits for it sees the end of file.
-    (void)::sendmsg(channel, &message, MSG_NOSIGNAL);
+    return ::sendmsg(channel, &message, MSG_NOSIGNAL) >= 0;
 }
 
 } // namespace
@@ -52,12 +51,13 @@ void set_task(std::string_view description) {
     task = {description.data(), description.size() < longest ? description.size() : longest};
 }
 
-void send_message(MessageKind kind, int errno_value, std::string_view text) {
-    send_parts(kind, errno_value, {}, text);
+bool send_message(MessageKind kind, int errno_value, std::string_view text) {
+    return send_parts(kind, errno_value, {}, text);
 }
 
 void send_failure(int errno_value, std::string_view text) {
-    send_parts(MessageKind::failed, errno_value, task, text);
+    // Nothing can be done about a message that nobody takes: who waits for it sees the end of file.
+    (void)send_parts(MessageKind::failed, errno_value, task, text);
     leave(1);
 }
 
@@ -108,7 +108,8 @@ bool receive(int socket, void* memory, std::size_t size, Descriptors& received) 
 } // namespace
 
 std::string_view exchange_turns(int wire, Descriptors& received) {
-    send_message(MessageKind::turn, 0, {});
+    if (!send_message(MessageKind::turn, 0, {})) // or both sides would wait for each other
+        leave(1);
     std::size_t const size = next_message_size(wire);
     if (size < sizeof(MessageHeader) || size > sizeof(MessageHeader) + maximum_message)
         leave(1);

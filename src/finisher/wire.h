@@ -14,7 +14,8 @@ void speak_to(int socket);
 /// What is being done: put before the text of a failure.
 void set_task(std::string_view description);
 
-void send_message(MessageKind kind, int errno_value, std::string_view text);
+/// false: it could not be sent, or nobody listens.
+bool send_message(MessageKind kind, int errno_value, std::string_view text);
 /// Sends `failed` and exits with 1.
 [[noreturn]] void send_failure(int errno_value, std::string_view text);
 /// Sends `listener` with the descriptor and waits for the answer; false: the other side is gone.
@@ -39,7 +40,7 @@ template <typename... Parts>
 
 template <typename... Parts>
 void warn(Parts const&... parts) {
-    send_message(MessageKind::warning, 0, Line(parts...).view());
+    (void)send_message(MessageKind::warning, 0, Line(parts...).view());
 }
 
 /// The request is not one that oci-run makes.

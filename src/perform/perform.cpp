@@ -199,6 +199,8 @@ Result<void> await_execution(Context& context, SeccompAgent const& agent) {
         std::vector<kernel::Fd> descriptors;
         auto message = TRY(
             in_context(receive_message(context.wire.get(), deadline, &descriptors), "wait for the program to start"));
+        if (!message && !context.process_announced)
+            return Failure(init_is_gone(context));
         if (!message)
             return {};
         if (message->kind == MessageKind::failed)
