@@ -161,7 +161,7 @@ Result<kernel::ClonedProcess> clone_by_joiner(steps::StartInit const& operation,
 }
 
 /// In the newborn set-up child: give up what is the runtime's alone.
-void become_container_side(Context& context, kernel::Fd wire) {
+Result<void> become_container_side(Context& context, kernel::Fd wire) {
     context.self = steps::Actor::container;
     context.wire = std::move(wire);
     // Its copy of the lock would outlive a killed runtime.
@@ -174,7 +174,7 @@ void become_container_side(Context& context, kernel::Fd wire) {
     context.placeholder.close();
     context.state.pid = ::getpid();
     // A session of its own: the caller's terminal cannot be reached by TIOCSTI (CVE-2017-5226).
-    (void)kernel::setsid();
+    return kernel::setsid();
 }
 
 /// The child is a copy of us, and where a pid or user namespace is joined, strangers with CAP_SYS_PTRACE see it from
@@ -186,8 +186,7 @@ Result<void> start_process(Context& context, auto&& clone) {
     auto child = TRY(clone());
     if (child.pid == 0) {
         ours.close();
-        become_container_side(context, std::move(theirs));
-        return {};
+        return become_container_side(context, std::move(theirs));
     }
     context.wire = std::move(ours);
     context.state.pid = child.pid;

@@ -127,6 +127,12 @@ Result<void> hand_over(Context& context) {
     return in_context(std::move(sent), "hand over to the container");
 }
 
+/// In the set-up child. The text has the kernel's words already.
+[[noreturn]] void tell_and_end(Context const& context, Error const& error) {
+    (void)send_message(context.wire.get(), {MessageKind::failed, 0, error.message});
+    ::_exit(1);
+}
+
 /// The set-up child's walk, from the step after its birth. It is born waiting for its turn.
 [[noreturn]] void walk_as_container(steps::Plan const& plan, std::size_t first, Context& context) {
     for (auto i = first; i < plan.size(); ++i) {
@@ -142,11 +148,8 @@ Result<void> hand_over(Context& context) {
             ::_exit(1);
         if (!ours)
             continue;
-        if (auto done = apply_step(plan[i].operation, context); !done) {
-            // The text has the kernel's words already.
-            (void)send_message(context.wire.get(), {MessageKind::failed, 0, done.error().message});
-            ::_exit(1);
-        }
+        if (auto done = apply_step(plan[i].operation, context); !done)
+            tell_and_end(context, done.error());
     }
     ::_exit(1); // a plan's container part ends by becoming the finisher, or the runtime has the last turn
 }
@@ -186,9 +189,12 @@ Result<void> perform(steps::Plan const& plan, Context& context) {
             TRY(hand_over(context));
         if (!ours)
             continue;
-        TRY(apply_step(plan[i].operation, context));
+        auto done = apply_step(plan[i].operation, context);
+        if (context.self == Actor::container && !done)
+            tell_and_end(context, done.error()); // what follows a failure is the runtime's
         if (context.self == Actor::container)
             walk_as_container(plan, i + 1, context);
+        TRY(std::move(done));
     }
     return {};
 }
