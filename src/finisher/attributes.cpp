@@ -29,6 +29,11 @@ void set_no_new_privileges() {
         fail(errno, "prctl PR_SET_NO_NEW_PRIVS");
 }
 
+void hide_from_others() {
+    if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+        fail(errno, "prctl PR_SET_DUMPABLE");
+}
+
 namespace {
 
 void check_directory(char const* path) {

@@ -52,8 +52,10 @@ std::uint64_t limit_bounding_set(std::uint64_t asked) {
     std::uint64_t left = 0;
     for (unsigned number = 0; number < 64; ++number) {
         int const present = ::prctl(PR_CAPBSET_READ, number, 0, 0, 0);
-        if (present < 0) // beyond the kernel's last capability
+        if (present < 0 && errno == EINVAL) // beyond the kernel's last capability
             break;
+        if (present < 0)
+            fail(errno, "prctl PR_CAPBSET_READ ", number);
         if (present == 0)
             continue;
         if ((asked & bit(number)) != 0)
@@ -69,9 +71,13 @@ std::uint64_t set_ambient(std::uint64_t asked) {
     std::uint64_t refused = 0;
     if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0)
         fail(errno, "prctl PR_CAP_AMBIENT_CLEAR_ALL");
-    for (unsigned number = 0; number < 64; ++number)
-        if ((asked & bit(number)) != 0 && ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0) != 0)
-            refused |= bit(number);
+    for (unsigned number = 0; number < 64; ++number) {
+        if ((asked & bit(number)) == 0 || ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, number, 0, 0) == 0)
+            continue;
+        if (errno != EPERM && errno != EINVAL) // not permitted or not inheritable; not known to this kernel
+            fail(errno, "prctl PR_CAP_AMBIENT_RAISE ", number);
+        refused |= bit(number);
+    }
     return refused;
 }
 

@@ -27,8 +27,11 @@ void close_one_by_one(unsigned first, unsigned last, unsigned flags) {
 }
 
 void close_range(unsigned first, unsigned last, unsigned flags) {
-    if (first <= last && ::syscall(SYS_close_range, first, last, flags) != 0)
-        close_one_by_one(first, last, flags);
+    if (first > last || ::syscall(SYS_close_range, first, last, flags) == 0)
+        return;
+    if (errno != ENOSYS && errno != EPERM)
+        fail(errno, "close_range");
+    close_one_by_one(first, last, flags);
 }
 
 } // namespace

@@ -55,7 +55,8 @@ Hook read_hook(Arguments& arguments, Process const& process) {
 
 /// The child: standard input is the state, output goes where the container's goes, nothing else is inherited.
 [[noreturn]] void become_hook(Hook const& hook, int input, int report) {
-    (void)::dup2(input, 0);
+    if (::dup2(input, 0) < 0)
+        fail(errno, "dup2");
     mark_close_on_exec(3);
     reset_signals();
     ::execve(hook.path, const_cast<char**>(hook.arguments), const_cast<char**>(hook.environment));

@@ -67,7 +67,7 @@ void join_namespaces(Arguments arguments, Process& process) {
         (void)::close(descriptor);
     }
     process.new_terminal = arguments.flag();
-    (void)::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); // entering a user namespace sets it anew
+    hide_from_others(); // entering a user namespace sets it anew
 
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0)

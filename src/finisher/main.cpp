@@ -4,6 +4,7 @@
 //
 // It is the only code of ours that ever runs where a container's processes can see it, so it is small, sealed, holds
 // nothing but its few descriptors, and allocates no memory but whole mappings.
+#include <cerrno>
 #include <csignal>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -123,10 +124,6 @@ void perform(Task const& task, Process& process) {
 
 int main(int argc, char** argv) {
     using namespace oci::finisher;
-    (void)::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); // before anything of the container can look at this process
-    (void)::prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
-    (void)::prctl(PR_SET_NAME, "oci-run:init", 0, 0, 0);
-    block_signals();
     if (argc != 5)
         leave(1);
     int const descriptor = descriptor_number(argv[2]);
@@ -134,6 +131,11 @@ int main(int argc, char** argv) {
     process.wire = descriptor_number(argv[3]);
     process.gate = descriptor_number(argv[4]);
     speak_to(process.wire);
+    hide_from_others(); // execve(2) has set it anew
+    if (::prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) != 0)
+        fail(errno, "prctl PR_SET_PDEATHSIG");
+    (void)::prctl(PR_SET_NAME, "oci-run:init", 0, 0, 0);
+    block_signals();
 
     Request const request(descriptor);
     (void)::close(descriptor);

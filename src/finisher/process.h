@@ -36,6 +36,8 @@ void set_capabilities(Arguments arguments);
 // attributes.cpp
 void join_keyring(Arguments arguments);
 void set_no_new_privileges();
+/// PR_SET_DUMPABLE 0: who shares our user or pid namespace cannot look into this process.
+void hide_from_others();
 void change_directory(Arguments arguments, Process& process);
 void enter_postponed_directory(Process& process);
 void set_resource_limits(Arguments arguments);

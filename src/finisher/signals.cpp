@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process.h"
 
+#include <cerrno>
 #include <csignal>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "wire.h"
 
 namespace oci::finisher {
 
@@ -21,11 +24,13 @@ void set_default_handlers() {
         unsigned long mask;
     } const default_action{}; // the kernel's struct sigaction (its order differs, all of it is 0: SIG_DFL)
     for (int signal = 1; signal <= last_signal; ++signal)
-        ::syscall(SYS_rt_sigaction, signal, &default_action, nullptr, signal_set_size);
+        if (::syscall(SYS_rt_sigaction, signal, &default_action, nullptr, signal_set_size) != 0 && errno != EINVAL)
+            fail(errno, "rt_sigaction ", signal); // EINVAL: SIGKILL and SIGSTOP
 }
 
 void set_mask(std::uint64_t mask) {
-    ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, nullptr, signal_set_size);
+    if (::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, nullptr, signal_set_size) != 0)
+        fail(errno, "rt_sigprocmask");
 }
 
 } // namespace
@@ -41,7 +46,8 @@ void block_signals() {
 }
 
 void reset_signals() {
-    ::signal(SIGPIPE, SIG_DFL); // the only one that is not as block_signals has made it
+    if (::signal(SIGPIPE, SIG_DFL) == SIG_ERR) // the only one that is not as block_signals has made it
+        fail(errno, "rt_sigaction ", SIGPIPE);
     set_mask(0);
 }
 

@@ -68,7 +68,7 @@ void set_user(Arguments arguments, Process const& process) {
     if (::syscall(SYS_setresuid, uid, uid, uid) != 0)
         fail(errno, "setresuid ", uid);
     (void)::umask(static_cast<mode_t>(umask & 0777U));
-    (void)::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); // a change of ids sets it to fs.suid_dumpable
+    hide_from_others(); // a change of ids sets it to fs.suid_dumpable
 }
 
 } // namespace oci::finisher
