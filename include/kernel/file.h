@@ -57,7 +57,7 @@ Result<void> keep_over_exec(int descriptor);
 /// Sets O_NONBLOCK.
 Result<void> set_nonblocking(int descriptor);
 Result<void> flock(int descriptor, int operation);
-/// flock(2) with LOCK_EX. EWOULDBLOCK: somebody held it until the deadline.
+/// flock(2) with LOCK_EX. ETIMEDOUT: somebody held it until the deadline.
 Result<void> lock_exclusively(int descriptor, Deadline deadline);
 
 /// Extended attributes (xattr(7)) of an open file. ENODATA: it has none of that name.

@@ -77,7 +77,7 @@ public:
     /// Without lock. ENOENT: "container does not exist".
     static Result<ContainerDir> open(std::string const& root, std::string const& id);
     /// With the lock, waiting for it until the deadline; then looked up again, so that the folder is the one under that
-    /// name. EWOULDBLOCK: "container is busy: another command holds its lock".
+    /// name. ETIMEDOUT: "container is busy: another command holds its lock".
     static Result<ContainerDir> open_locked(std::string const& root, std::string const& id, kernel::Deadline deadline);
 
     std::string const& id() const { return id_; }

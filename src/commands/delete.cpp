@@ -17,7 +17,7 @@ constexpr std::chrono::seconds polite_limit{1};
 Result<state::ContainerDir> lock(std::string const& root, std::string const& id, HostFacts const& host, bool force) {
     auto directory =
         state::ContainerDir::open_locked(root, id, kernel::Deadline::after(force ? polite_limit : lock_limit));
-    if (directory || !force || directory.error().errno_value != EWOULDBLOCK)
+    if (directory || !force || directory.error().errno_value != ETIMEDOUT)
         return directory;
     auto const unlocked = TRY(state::ContainerDir::open(root, id));
     if (auto const record = unlocked.read_record()) {

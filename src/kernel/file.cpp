@@ -146,8 +146,10 @@ Result<void> lock_exclusively(int descriptor, Deadline deadline) {
         return flock(descriptor, LOCK_EX);
     while (true) {
         auto locked = flock(descriptor, LOCK_EX | LOCK_NB);
-        if (locked || locked.error().errno_value != EWOULDBLOCK || deadline.passed())
+        if (locked || locked.error().errno_value != EWOULDBLOCK)
             return locked;
+        if (deadline.passed())
+            return fail_errno(ETIMEDOUT, "flock");
         // flock(2) has no timeout, and an alarm would need a signal handler.
         constexpr int pause_milliseconds = 5;
         ::poll(nullptr, 0, pause_milliseconds);

@@ -66,7 +66,7 @@ Result<kernel::Fd> make_root(std::string const& root) {
 
 Result<void> wait_for_lock(int directory, kernel::Deadline deadline) {
     auto locked = kernel::lock_exclusively(directory, deadline);
-    if (!locked && locked.error().errno_value == EWOULDBLOCK)
+    if (!locked && locked.error().errno_value == ETIMEDOUT)
         locked.error().message = "container is busy: another command holds its lock";
     return locked;
 }
@@ -82,22 +82,33 @@ Result<std::optional<kernel::Fd>> lock_once(int root, std::string const& id, ker
     return directory;
 }
 
+Failure exists_already() {
+    return Failure(Error{"container with given ID already exists", EEXIST});
+}
+
 /// Makes the folder and locks it. nullopt: somebody was faster and removed it before it was locked.
 Result<std::optional<kernel::Fd>> make_and_lock(int root, std::string const& id) {
     if (auto made = kernel::mkdirat(root, id, 0700); !made) {
         if (made.error().errno_value == EEXIST)
-            return Failure(Error{"container with given ID already exists", EEXIST});
+            return exists_already();
         return Failure(in_context(std::move(made), "state directory").error());
     }
+    bool taken = false;
     auto const lock = [&]() -> Result<std::optional<kernel::Fd>> {
         TRY(kernel::fchmodat(root, id, 0700)); // whatever the umask took away
-        return lock_once(root, id, kernel::Deadline::after(reserve_patience));
+        auto locked = TRY(lock_once(root, id, kernel::Deadline::after(reserve_patience)));
+        // Before it was locked, a `delete` may have removed it, and another `create` have made this one and its
+        // container.
+        taken = locked && !TRY(kernel::list_directory(locked->get())).empty();
+        return locked;
     };
     auto locked = in_context(lock(), "state directory");
     if (!locked && locked.error().errno_value == ENOENT)
         return std::nullopt;
-    if (!locked)
-        (void)kernel::unlinkat(root, id, AT_REMOVEDIR);
+    if (!locked && locked.error().errno_value != ETIMEDOUT) // that one is in use
+        (void)kernel::unlinkat(root, id, AT_REMOVEDIR);     // which fails where it is another's, and has files
+    if (taken)
+        return exists_already();
     return locked;
 }
 

@@ -189,7 +189,7 @@ TEST(File, lock_is_seen_by_another_description) {
     auto const other = openat(folder.get(), ".", O_RDONLY | O_DIRECTORY);
     EXPECT_TRUE(good(flock(one->get(), LOCK_EX | LOCK_NB)));
     EXPECT_EQ(EWOULDBLOCK, errno_of(flock(other->get(), LOCK_EX | LOCK_NB)));
-    EXPECT_EQ(EWOULDBLOCK, errno_of(lock_exclusively(other->get(), Deadline::after(std::chrono::milliseconds(1)))));
+    EXPECT_EQ(ETIMEDOUT, errno_of(lock_exclusively(other->get(), Deadline::after(std::chrono::milliseconds(1)))));
     EXPECT_TRUE(good(flock(one->get(), LOCK_UN)));
     EXPECT_TRUE(good(flock(other->get(), LOCK_EX | LOCK_NB)));
     EXPECT_TRUE(good(lock_exclusively(other->get(), Deadline::after(std::chrono::milliseconds(0)))));

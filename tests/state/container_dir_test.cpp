@@ -120,7 +120,7 @@ TEST_F(ContainerDirTest, a_lock_of_another_process_is_waited_for_until_the_deadl
     EXPECT_GE(std::chrono::steady_clock::now() - begin, milliseconds(90));
     ASSERT_FALSE(refused);
     EXPECT_EQ("container is busy: another command holds its lock", refused.error().message);
-    EXPECT_EQ(EWOULDBLOCK, refused.error().errno_value);
+    EXPECT_EQ(ETIMEDOUT, refused.error().errno_value);
     holder.end();
     EXPECT_TRUE(good(open_locked(0))) << "the lock went with its holder";
 }
