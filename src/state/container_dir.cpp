@@ -345,7 +345,8 @@ Result<std::vector<std::string>> container_ids(std::string const& root) {
     std::vector<std::string> ids;
     for (auto const& name : TRY(in_context(kernel::list_directory(directory->get()), root))) {
         auto const status = kernel::fstatat(directory->get(), name, AT_SYMLINK_NOFOLLOW);
-        if (check_id(name) && status && S_ISDIR(status->st_mode))
+        // What cannot be looked at may be a container: whoever asked will see why.
+        if (check_id(name) && (status ? S_ISDIR(status->st_mode) : status.error().errno_value != ENOENT))
             ids.push_back(name);
     }
     return ids;
