@@ -21,7 +21,7 @@ Result<std::pair<Fd, Fd>> sequenced_pair();
 /// Listens (SOCK_SEQPACKET, mode 0600) at `name` in `directory`, through /proc/self/fd, so that no path limit applies.
 Result<Fd> listen_at(int directory, std::string const& name);
 /// Connects to `name` in `directory` (AT_FDCWD with a full path: its folder is opened first). type: SOCK_STREAM or
-/// SOCK_SEQPACKET.
+/// SOCK_SEQPACKET, also with SOCK_NONBLOCK. ETIMEDOUT: its queue is full.
 Result<Fd> connect_at(int directory, std::string const& name, int type);
 /// Receives messages (SOCK_DGRAM, never blocking) at `name` in `directory`, from everybody who can reach that; what is
 /// there under that name goes.

@@ -138,7 +138,7 @@ Result<Fd> connect_at(int directory, std::string const& name, int type) {
     ::setsockopt(connected.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     while (::connect(connected.get(), generic(address), sizeof address) != 0)
         if (errno != EINTR)
-            return fail_errno(errno, "connect ", name);
+            return fail_errno(errno == EAGAIN ? ETIMEDOUT : errno, "connect ", name);
     patience = {};
     ::setsockopt(connected.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     return connected;

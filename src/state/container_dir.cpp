@@ -289,7 +289,7 @@ Result<bool> ContainerDir::gate_accepts() const {
     if (connection)
         return true;
     switch (connection.error().errno_value) {
-    case EAGAIN: // the queue is full: init waits, but is stopped or not scheduled
+    case ETIMEDOUT: // the queue is full: init waits, but is stopped or not scheduled
         return true;
     case ECONNREFUSED:
     case ENOENT:
