@@ -7,6 +7,7 @@
 #   plans        what `oci-run plan` prints for the bundles in tests/plans
 #   lint         layers, format, warnings of both compilers, clang-tidy, the shipped binary, the man page
 #   containers   real containers, with the release build
+#   faults       killed, starved and failing at sampled system calls: nothing is left behind
 #   validation   the conformance suite of the specification's authors, and our programs for cgroup v2
 #   asan         the same with AddressSanitizer and UndefinedBehaviorSanitizer
 #   vm           containers with limits, from scratch, with criu and AppArmor, in a virtual machine with every controller
@@ -19,7 +20,7 @@
 set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$repository"
-groups=(unit schema plans lint containers validation asan vm validation_vm selinux systemd fields)
+groups=(unit schema plans lint containers faults validation asan vm validation_vm selinux systemd fields)
 
 build() { # PRESET [TARGET...]
     local preset=$1
@@ -75,6 +76,11 @@ group_lint() {
 group_containers() {
     build release
     OCI_RUN=build/release/oci-run tests/containers/run.sh --quiet --fields=/
+}
+group_faults() {
+    build dev fault_injector
+    build release
+    OCI_RUN=build/release/oci-run tests/faults/run.sh
 }
 group_validation() {
     build release
@@ -135,7 +141,7 @@ wanted=()
 for word in "$@"; do
     case $word in
     --full) groups+=(asan_unit engines) ;;
-    -*) sed -n 's/^# \{0,1\}//; 3,18p' "${BASH_SOURCE[0]}" && exit 1 ;;
+    -*) sed -n 's/^# \{0,1\}//; 3,19p' "${BASH_SOURCE[0]}" && exit 1 ;;
     *)
         declare -F "group_$word" >/dev/null || { echo "tests/run.sh: no group named '$word'" >&2 && exit 1; }
         wanted+=("$word")
