@@ -13,6 +13,8 @@
 
 namespace oci::kernel {
 
+class NetlinkRequest;
+
 /// An address of a device as the kernel tells it.
 struct NetworkAddress {
     std::uint8_t family = 0; ///< AF_INET or AF_INET6
@@ -44,9 +46,8 @@ public:
 private:
     explicit RouteSocket(Fd socket)
         : socket_(std::move(socket)) {}
-    class Request;
     /// Sends, and gives every answer but the last, which says how it went.
-    Result<std::vector<std::string>> ask(Request const& request, std::string_view what);
+    Result<std::vector<std::string>> ask(NetlinkRequest const& request, std::string_view what);
 
     Fd socket_;
 };
