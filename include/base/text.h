@@ -61,7 +61,8 @@ std::string_view trim(std::string_view text);
 std::string octal(unsigned value);
 /// A JSON string with its quotes; invalid UTF-8 is replaced, so the result is always valid JSON.
 std::string json_string(std::string_view text);
-/// For logs and terminals: control characters (also DEL) as \xNN, so that a container cannot drive the user's terminal.
+/// For logs and terminals: control characters (also DEL, and in UTF-8 those from U+0080 to U+009F) as \xNN, so that a
+/// container cannot drive the user's terminal.
 std::string printable(std::string_view text);
 
 /// The absolute, lexically cleaned form of a path: "." and empty parts dropped, ".." resolved, never above "/".

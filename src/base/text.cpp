@@ -169,13 +169,17 @@ std::string json_string(std::string_view text) {
 }
 
 std::string printable(std::string_view text) {
+    constexpr unsigned char c1_lead = 0xc2; // of U+0080 to U+009F in UTF-8; U+009B begins the terminals' sequences
     std::string out;
+    unsigned char last = 0;
     for (char const c : text) {
         auto const byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7f)
+        bool const ends_c1 = last == c1_lead && byte >= 0x80 && byte < 0xa0;
+        if (byte < 0x20 || byte == 0x7f || ends_c1)
             (out += concat("\\x", hex_digit(byte >> 4U))) += hex_digit(byte);
         else
             out += c;
+        last = byte;
     }
     return out;
 }

@@ -82,6 +82,10 @@ INSTANTIATE_TEST_SUITE_P(InvalidUtf8, JsonString,
 
 TEST(Text, PrintableHidesControlCharacters) {
     EXPECT_EQ(printable("a\x1b[2J\n\x7f h\xc3\xa4"), "a\\x1b[2J\\x0a\\x7f h\xc3\xa4");
+    EXPECT_EQ(printable("\xc2\x9b"
+                        "2J \xe2\x80\x9b"),
+              "\xc2\\x9b"
+              "2J \xe2\x80\x9b");
 }
 
 TEST(Paths, Clean) {
