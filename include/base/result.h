@@ -67,5 +67,6 @@ T take_value(Result<T> const& result) {
         ::oci::take_value(std::move((name)));                                                                          \
     })
 
-/// The value of a Result, or return its error from the enclosing function. The one control-flow macro.
+/// The value of a Result, or return its error from the enclosing function. The one control-flow macro. Not between the
+/// braces of an aggregate behind members that own something: when it returns, compilers forget to destroy those.
 #define TRY(expression) OCI_TRY(expression, OCI_CONCAT(try_result_, __COUNTER__))

@@ -69,7 +69,7 @@ bool find_home(int file, unsigned uid, char (&buffer)[longest_line], std::string
         }
         if (rest.size() == sizeof buffer) {
             skipping = true;
-            rest = {};
+            rest.remove_prefix(rest.size());
         }
         std::memmove(buffer, rest.data(), rest.size());
         filled = rest.size();

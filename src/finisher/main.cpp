@@ -137,7 +137,7 @@ int main(int argc, char** argv) {
     (void)::prctl(PR_SET_NAME, "oci-run:init", 0, 0, 0);
     block_signals();
 
-    Request const request(descriptor);
+    Request const request(map_request(descriptor));
     (void)::close(descriptor);
     close_everything_else(request, process);
     Arguments execute_record;

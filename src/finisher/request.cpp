@@ -59,7 +59,7 @@ std::span<std::uint64_t const> Arguments::words(std::size_t count) {
     return found;
 }
 
-Request::Request(int descriptor) {
+std::string_view map_request(int descriptor) {
     // Sealed: nobody can change or cut it while it is read (a cut mapping would end in SIGBUS).
     constexpr int needed_seals = F_SEAL_WRITE | F_SEAL_SHRINK;
     int const seals = ::fcntl(descriptor, F_GET_SEALS);
@@ -68,15 +68,21 @@ Request::Request(int descriptor) {
     struct stat status {};
     if (::fstat(descriptor, &status) != 0)
         fail(errno, "fstat");
-    if (status.st_size < static_cast<off_t>(sizeof header_) || status.st_size > static_cast<off_t>(maximum_request))
+    if (status.st_size <= 0 || status.st_size > static_cast<off_t>(maximum_request))
         refuse("its size");
     auto const size = static_cast<std::size_t>(status.st_size);
     void* const memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
     if (memory == MAP_FAILED)
         fail(errno, "mmap");
-    bytes_ = {static_cast<char const*>(memory), size};
-    std::memcpy(&header_, memory, sizeof header_);
-    if (header_.magic != request_magic || header_.size != size)
+    return {static_cast<char const*>(memory), size};
+}
+
+Request::Request(std::string_view bytes)
+    : bytes_(bytes) {
+    if (bytes_.size() < sizeof header_)
+        refuse("its size");
+    std::memcpy(&header_, bytes_.data(), sizeof header_);
+    if (header_.magic != request_magic || header_.size != bytes_.size())
         refuse("its header");
     check_order();
 }
@@ -91,7 +97,7 @@ Task Request::next(std::size_t& position) const {
         refuse("a record's kind");
     if (record.words > (bytes_.size() - position) / sizeof(std::uint64_t))
         refuse("a record is too long");
-    // Header, records and words are multiples of eight bytes in a mapping that begins at a page: the words are aligned.
+    // Header, records and words are multiples of eight bytes in a block that is aligned: so are the words.
     auto const* const words = reinterpret_cast<std::uint64_t const*>(bytes_.data() + position);
     position += record.words * sizeof(std::uint64_t);
     return {static_cast<RecordKind>(record.kind), text_at(bytes_, record.description),

@@ -41,11 +41,14 @@ struct Task {
     Arguments arguments;
 };
 
-/// The whole request, mapped and checked as far as it can be without knowing the kinds.
+/// Maps the sealed memory `descriptor`, for ever.
+std::string_view map_request(int descriptor);
+
+/// The whole request, checked as far as it can be without knowing the kinds.
 class Request {
 public:
-    /// Maps the sealed memory `descriptor`.
-    explicit Request(int descriptor);
+    /// `bytes`: aligned for 64-bit words, and whole as long as the request is used.
+    explicit Request(std::string_view bytes);
 
     /// The first record's position; `next` reads the record there and moves on.
     std::size_t begin() const { return sizeof(RequestHeader); }

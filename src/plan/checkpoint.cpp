@@ -107,8 +107,9 @@ Result<void> append_restore(spec::Spec const& spec, CreateRequest const& create,
     if (spec.process && spec.process->terminal)
         add(steps::ConnectConsole{create.console_socket});
     add(steps::MakeMountPoints{rootfs, mounts});
-    add(steps::BeginRestore{restore.options, rootfs, std::move(mounts), device_paths(spec),
-                            TRY(joined_namespaces(spec)), restore.lsm_profile, restore.lsm_mount_context});
+    auto joined = TRY(joined_namespaces(spec));
+    add(steps::BeginRestore{restore.options, rootfs, std::move(mounts), device_paths(spec), std::move(joined),
+                            restore.lsm_profile, restore.lsm_mount_context});
     // The first process has no children yet.
     if (resctrl)
         add(*std::move(resctrl));

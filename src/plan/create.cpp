@@ -45,7 +45,9 @@ struct Cgroup {
 };
 
 Result<Cgroup> plan_cgroup(spec::Spec const& spec, HostFacts const& host, CreateRequest const& request) {
-    Cgroup cgroup{{}, early_settings(spec.linux.resources), TRY(late_settings(spec.linux.resources)), {}};
+    Cgroup cgroup;
+    cgroup.early = early_settings(spec.linux.resources);
+    cgroup.late = TRY(late_settings(spec.linux.resources));
     auto const all = cgroup.settings();
     switch (request.cgroup_driver) {
     case CgroupDriver::cgroupfs:
