@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages that the build and the tests need; what is there already costs nothing.
-# usage: tests/packages.sh build|container|tests|validation|vm|engines...
+# usage: tests/packages.sh build|container|tests|fuzz|validation|vm|engines...
 set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config git nlohmann-json3-dev libseccomp-dev libcap-dev libexpected-dev musl-tools)
@@ -9,6 +9,8 @@ build=(g++ cmake ninja-build pkg-config git nlohmann-json3-dev libseccomp-dev li
 container=(busybox-static util-linux)
 tests=(libgtest-dev clang clang-format clang-tidy shellcheck binutils jq python3 python3-pytest python3-jsonschema
     libvalijson-dev man-db zsh fish uidmap util-linux procps iproute2)
+# libFuzzer and the sanitizers of clang.
+fuzz=(clang libclang-rt-dev jq)
 # The conformance suite and the specification are Go modules.
 validation=(golang-go)
 # The virtual machine, and what its systemd needs: its root is this machine's.
@@ -23,11 +25,12 @@ for list in "$@"; do
     build) for package in "${build[@]}"; do wanted[$package]=1; done ;;
     container) for package in "${container[@]}"; do wanted[$package]=1; done ;;
     tests) for package in "${tests[@]}"; do wanted[$package]=1; done ;;
+    fuzz) for package in "${fuzz[@]}"; do wanted[$package]=1; done ;;
     validation) for package in "${validation[@]}"; do wanted[$package]=1; done ;;
     vm) for package in "${vm[@]}"; do wanted[$package]=1; done ;;
     engines) for package in "${engines[@]}"; do wanted[$package]=1; done ;;
     *)
-        echo "packages.sh: no list named '$list' (build, container, tests, validation, vm, engines)" >&2
+        echo "packages.sh: no list named '$list' (build, container, tests, fuzz, validation, vm, engines)" >&2
         exit 1
         ;;
     esac
