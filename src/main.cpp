@@ -19,6 +19,7 @@
 // Each layer includes only those below it; tests/lint/ checks that, and that docs and options agree.
 // Errors travel up as Result<T>; each layer adds its own words; they are logged here, once.
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <exception>
 #include <fcntl.h>
@@ -28,6 +29,7 @@
 
 #include "commands/common.h"
 #include "kernel/file.h"
+#include "kernel/outer_filter.h"
 
 namespace {
 
@@ -85,6 +87,19 @@ unsigned count_inherited_descriptors() {
     return count;
 }
 
+/// A filter around us is not what the kernel's text makes one think of.
+std::string why_forbidden(Error const& error) {
+    // By its text: from the container's process no number comes.
+    auto const says = [&](int number) { return error.message.find(errno_text(number)) != std::string::npos; };
+    if (!says(EPERM) && !says(ENOSYS))
+        return {};
+    auto const calls = kernel::calls_forbidden_by_outer_filter();
+    if (calls.empty())
+        return {};
+    std::vector<std::string> const names(calls.begin(), calls.end());
+    return concat(" (a seccomp filter around oci-run forbids ", join(names, ", "), ")");
+}
+
 int report(CommandLine const& command, std::vector<std::string> const& arguments, Error const& error) {
     auto what = std::string(command.name);
     std::size_t const container = command.verbs.empty() ? 0 : 1;
@@ -92,7 +107,7 @@ int report(CommandLine const& command, std::vector<std::string> const& arguments
         what += concat(" ", arguments[0]);
     if (command.names_container && arguments.size() > container)
         what += concat(" ", container_id(arguments[container]).value_or(arguments[container]));
-    log_error(concat(what, ": ", error.message));
+    log_error(concat(what, ": ", error.message, why_forbidden(error)));
     return command.failure_exit_code;
 }
 

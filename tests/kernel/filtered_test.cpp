@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fallbacks, run as they are needed: below a seccomp filter that forbids openat2(2) and close_range(2).
+// Below a seccomp filter: the fallbacks of openat2(2) and close_range(2), and what has none.
 #include "support.h"
 
 #include <array>
@@ -9,17 +9,18 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
+#include "kernel/outer_filter.h"
 #include "kernel/process.h"
 #include "kernel/procfs.h"
 
 namespace oci::kernel {
 namespace {
 
-bool forbid(unsigned error) {
+bool forbid(unsigned error, std::array<unsigned, 2> calls = {SYS_openat2, SYS_close_range}) {
     std::array<sock_filter, 5> program{{
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0), // seccomp_data.nr
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 2, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_close_range, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[0], 2, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[1], 1, 0),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
     }};
@@ -74,6 +75,16 @@ TEST_P(Filtered, descriptors_are_closed) {
                   REQUIRE_GOOD(close_descriptors(101, ~0U));
                   REQUIRE(::fcntl(100, F_GETFD) == 0);
                   REQUIRE(::fcntl(101, F_GETFD) == -1 && ::fcntl(200, F_GETFD) == -1);
+                  return "";
+              }));
+}
+
+TEST_P(Filtered, what_nothing_can_replace_is_named) {
+    EXPECT_EQ("", in_child([&]() -> std::string {
+                  REQUIRE(forbid(GetParam()));
+                  REQUIRE(calls_forbidden_by_outer_filter().empty());
+                  REQUIRE(forbid(GetParam(), {SYS_clone3, SYS_open_tree}));
+                  REQUIRE((calls_forbidden_by_outer_filter() == std::vector<std::string_view>{"clone3", "open_tree"}));
                   return "";
               }));
 }
