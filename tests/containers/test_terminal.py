@@ -105,9 +105,9 @@ def test_the_images_own_console_is_not_followed(oci, terminal_bundle, console, n
     (terminal_bundle.rootfs / "dev/console").symlink_to(victim)
     terminal_bundle.sh("stat -L -c %t:%T /dev/console /proc/self/fd/0; echo END").write()
     completed = oci("run", "--detach", "--bundle", terminal_bundle.path, "--console-socket", console.path, oci.new_id())
-    if completed.rc == 0:
-        first, second, _ = read_until(console.receive(), "END").split()
-        assert first == second
+    assert completed.rc == 0, completed.err
+    first, second, _ = read_until(console.receive(), "END").split()
+    assert first == second
     assert victim.read_text() == ""
 
 
