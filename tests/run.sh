@@ -8,19 +8,22 @@
 #   lint         layers, format, warnings of both compilers, clang-tidy, the shipped binary, the man page
 #   containers   real containers, with the release build
 #   faults       killed, starved and failing at sampled system calls: nothing is left behind
+#   security     which test stands for which threat; containers below a seccomp filter
+#   fuzz         everything that reads what others have written, by libFuzzer with both sanitizers
 #   validation   the conformance suite of the specification's authors, and our programs for cgroup v2
-#   asan         the same with AddressSanitizer and UndefinedBehaviorSanitizer
+#   asan         the container tests with AddressSanitizer and UndefinedBehaviorSanitizer
 #   vm           containers with limits, from scratch, with criu and AppArmor, in a virtual machine with every controller
 #   validation_vm  the conformance suite and our programs in the virtual machine
 #   selinux      labels, and the program of the suite for them, in a virtual machine that enforces an SELinux policy
 #   systemd      the systemd driver and rootless containers, in a virtual machine with systemd
 #   engines      podman, Docker and others with oci-run and with another runtime, in a virtual machine with systemd
 #   fields       the table of config.json's fields, out of what the groups before it have shown: not alone
-# --full: the unit tests, too, with sanitizers, and the engines. Without GROUP: all others of them.
+# --full: the unit tests, too, with sanitizers, and the engines; longer fuzzing, more below filters. Without GROUP: all
+# others of them.
 set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$repository"
-groups=(unit schema plans lint containers faults validation asan vm validation_vm selinux systemd fields)
+groups=(unit schema plans lint containers faults security fuzz validation asan vm validation_vm selinux systemd fields)
 
 build() { # PRESET [TARGET...]
     local preset=$1
@@ -80,7 +83,16 @@ group_containers() {
 group_faults() {
     build dev fault_injector
     build release
-    OCI_RUN=build/release/oci-run tests/faults/run.sh
+    OCI_RUN=build/release/oci-run tests/faults/run.sh ${FULL:+--full}
+}
+group_security() {
+    build dev
+    build release
+    tests/security/run.sh ${FULL:+--full}
+}
+group_fuzz() {
+    tests/packages.sh fuzz
+    tests/fuzz/run.sh ${FULL:+--full}
 }
 group_validation() {
     build release
@@ -140,8 +152,8 @@ fi
 wanted=()
 for word in "$@"; do
     case $word in
-    --full) groups+=(asan_unit engines) ;;
-    -*) sed -n 's/^# \{0,1\}//; 3,19p' "${BASH_SOURCE[0]}" && exit 1 ;;
+    --full) groups+=(asan_unit engines) && export FULL=yes ;;
+    -*) sed -n 's/^# \{0,1\}//; 3,22p' "${BASH_SOURCE[0]}" && exit 1 ;;
     *)
         declare -F "group_$word" >/dev/null || { echo "tests/run.sh: no group named '$word'" >&2 && exit 1; }
         wanted+=("$word")
