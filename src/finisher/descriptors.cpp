@@ -13,12 +13,15 @@ namespace oci::finisher {
 
 namespace {
 
-/// Largest descriptor that a process can have unless fs.nr_open was raised.
-constexpr unsigned usual_last = (1U << 20U) - 1;
+/// Largest descriptor that may be open: at first what a process can have unless fs.nr_open was raised.
+unsigned last_open = (1U << 20U) - 1;
+
+/// More than this program ever opens at a time.
+constexpr unsigned most_own = 64;
 
 /// Where a seccomp filter of an outer container forbids close_range(2). /proc is not asked: it is the container's.
 void close_one_by_one(unsigned first, unsigned last, unsigned flags) {
-    for (unsigned descriptor = first; descriptor <= last && descriptor <= usual_last; ++descriptor) {
+    for (unsigned descriptor = first; descriptor <= last && descriptor <= last_open; ++descriptor) {
         if (flags == CLOSE_RANGE_CLOEXEC)
             (void)::fcntl(static_cast<int>(descriptor), F_SETFD, FD_CLOEXEC);
         else
@@ -43,6 +46,7 @@ void close_strangers(unsigned preserved, std::span<int const> kept) {
         first = static_cast<unsigned>(descriptor) + 1;
     }
     close_range(first, ~0U, 0);
+    last_open = first + most_own; // new ones take the lowest number that is free
     mark_close_on_exec(3 + preserved);
 }
 
