@@ -148,7 +148,7 @@ Result<int> run(std::vector<std::string> const& words) {
     if (::getauxval(AT_SECURE) != 0)
         return fail("must not be installed set-user-id, set-group-id or with file capabilities");
     // A caller that ignores it would have our children reaped behind our back (waitpid(2), NOTES).
-    std::signal(SIGCHLD, SIG_DFL);
+    (void)std::signal(SIGCHLD, SIG_DFL);
     TRY(open_standard_streams());
     auto const inherited = count_inherited_descriptors();
     auto const program = words.empty() ? std::string("oci-run") : std::string(base_name(words[0]));

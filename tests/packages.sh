@@ -7,7 +7,7 @@ set -euo pipefail
 build=(g++ cmake ninja-build pkg-config git nlohmann-json3-dev libseccomp-dev libcap-dev libexpected-dev musl-tools)
 # What the demonstration and the container tests put into a container.
 container=(busybox-static util-linux)
-tests=(libgtest-dev clang clang-format clang-tidy shellcheck binutils jq python3 python3-pytest python3-jsonschema
+tests=(libgtest-dev clang clang-format clang-tidy cppcheck shellcheck binutils jq python3 python3-pytest python3-jsonschema
     libvalijson-dev man-db zsh fish uidmap util-linux procps iproute2)
 # libFuzzer and the sanitizers of clang.
 fuzz=(clang libclang-rt-dev jq)

@@ -46,8 +46,8 @@ public:
 private:
     void append(std::string_view part);
 
-    std::uint16_t type_;
-    unsigned flags_;
+    std::uint16_t type_ = 0;
+    unsigned flags_ = 0;
     bool too_long_ = false;
     std::string bytes_;
 };

@@ -12,7 +12,7 @@ namespace oci::finisher {
 class Line {
 public:
     template <typename... Parts>
-    explicit Line(Parts const&... parts) {
+    explicit Line(Parts const&... parts) { // NOLINT(cppcoreguidelines-pro-type-member-init): bytes_
         (append(parts), ...);
     }
 

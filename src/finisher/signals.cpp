@@ -38,7 +38,7 @@ void set_mask(std::uint64_t mask) {
 void block_signals() {
     set_mask(~std::uint64_t{0});
     set_default_handlers();
-    ::signal(SIGPIPE, SIG_IGN);
+    (void)::signal(SIGPIPE, SIG_IGN);
     // A signal that is blocked is kept even where it is ignored, and would end the program once it is not any more: a
     // hook need not read the state.
     constexpr std::uint64_t broken_pipe = std::uint64_t{1} << (SIGPIPE - 1);

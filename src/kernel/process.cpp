@@ -306,7 +306,7 @@ Result<void> unblock_all_signals_and_reset_handlers() {
     // execve(2) resets handlers but keeps what is ignored. The two or three numbers libc keeps for itself, SIGKILL and
     // SIGSTOP answer EINVAL and are at their default anyway.
     for (int signal = 1; signal < NSIG; ++signal)
-        ::signal(signal, SIG_DFL); // NOLINT(bugprone-unused-return-value)
+        (void)::signal(signal, SIG_DFL);
     sigset_t none;
     ::sigemptyset(&none);
     if (::sigprocmask(SIG_SETMASK, &none, nullptr) != 0)

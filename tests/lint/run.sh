@@ -32,6 +32,8 @@ check_clang() {
     cmake --build build/clang
 }
 check_tidy() { tests/lint/tidy.sh build/clang; }
+check_cppcheck() { tests/lint/cppcheck.sh build/clang; }
+check_analyzer() { tests/lint/analyzer.sh src/finisher/*.cpp tests/containers/probe.c; }
 check_binary() { tests/lint/elf.sh build/release/oci-run; }
 check_completions() { tests/lint/completions.sh build/release/oci-run; }
 check_man() { /usr/bin/python3 tests/lint/man_test.py build/dev/oci-run man/oci-run.8; }
@@ -42,7 +44,7 @@ if [[ ${1:-} == --one ]]; then
     exit
 fi
 checks=("$@")
-[[ $# -gt 0 ]] || checks=(layers calls licence words format shell python clang tidy binary man completions self_test)
+[[ $# -gt 0 ]] || checks=(layers calls licence words format shell python clang tidy cppcheck analyzer binary man completions self_test)
 passed=0 failed=0
 for check in "${checks[@]}"; do
     started=$SECONDS

@@ -81,6 +81,16 @@ tree x.cpp 'int* x = 0;'
 must_fail clang-tidy --quiet --config-file="$repository/.clang-tidy" "$work/tree/x.cpp" --
 tree x.cpp 'int* x = nullptr;'
 must_pass clang-tidy --quiet --config-file="$repository/.clang-tidy" "$work/tree/x.cpp" --
+tree x.cpp 'int* f(char* text) { return (int*)text; }'
+must_fail clang-tidy --quiet --config-file="$repository/.clang-tidy" "$work/tree/x.cpp" --
+tree x.cpp 'int f() { int text[2] = {}; return text[2]; }'
+must_fail "$lint/cppcheck.sh" "$work/tree" "$work/tree/x.cpp"
+tree x.cpp 'int f() { int text[2] = {}; return text[1]; }'
+must_pass "$lint/cppcheck.sh" "$work/tree" "$work/tree/x.cpp"
+tree x.cpp 'void f(int* x) { __builtin_free(x); __builtin_free(x); }'
+must_fail "$lint/analyzer.sh" "$work/tree/x.cpp"
+tree x.cpp 'void f(int* x) { __builtin_free(x); }'
+must_pass "$lint/analyzer.sh" "$work/tree/x.cpp"
 tree x.sh '#!/bin/bash
 rm $1'
 must_fail shellcheck --severity=info "$work/tree/x.sh"
