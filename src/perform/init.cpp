@@ -97,12 +97,17 @@ Result<kernel::ClonedProcess> clone_from_inside(steps::StartInit const& operatio
     auto child = inside();
     if (child && child->pid == 0)
         return child;
-    for (auto const& entry : own)
-        TRY(in_context(enter(entry), "go back"));
-    // setns(2) has led to the root of the mount namespace.
-    if (staged)
-        TRY(in_context(kernel::fchdir(folder.get()), "go back"));
-    return child;
+    auto const back = [&]() -> Result<void> {
+        for (auto const& entry : own)
+            TRY(enter(entry));
+        // setns(2) has led to the root of the mount namespace.
+        return staged ? kernel::fchdir(folder.get()) : Result<void>();
+    }();
+    if (back)
+        return child;
+    if (child)
+        (void)kernel::kill_and_reap(child->pidfd.get());
+    return fail("go back: ", back.error().message); // without its number, which would be taken for that of the clone
 }
 
 /// In the joiner: what belongs to outer user namespaces with the outer rights, the user namespace, then the rest.
@@ -119,7 +124,7 @@ Result<void> enter_all(std::vector<Namespace> const& joined) {
     return {};
 }
 
-/// A user namespace cannot be left again: a process in between enters it and starts init as the runtime's child
+/// Where there may be no way back: a process in between enters what is joined and starts init as the runtime's child
 /// (CLONE_PARENT). Its report is init's pid, or what failed.
 Result<kernel::ClonedProcess> clone_by_joiner(steps::StartInit const& operation, std::vector<Namespace> const& joined,
                                               Context const& context) {
@@ -224,8 +229,11 @@ Result<void> apply(steps::StartInit const& operation, Context& context) {
     auto const joined = TRY(open_joined(operation.joined));
     bool const joins_user =
         std::ranges::any_of(joined, [](Namespace const& entry) { return entry.type == CLONE_NEWUSER; });
+    // A user namespace cannot be left again; in one, the caller's other namespaces may belong to an outer one, which
+    // takes rights there to come back to (setns(2)).
+    bool const no_way_back = joins_user || (context.host.in_user_namespace && !joined.empty());
     auto const clone = [&](steps::StartInit const& how) {
-        return joins_user ? clone_by_joiner(how, joined, context) : clone_from_inside(how, joined, context);
+        return no_way_back ? clone_by_joiner(how, joined, context) : clone_from_inside(how, joined, context);
     };
     context.child_is_open = context.host.euid != 0 && !joins_user;
     auto started = start_process(context, [&]() -> Result<kernel::ClonedProcess> {
