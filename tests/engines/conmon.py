@@ -27,7 +27,7 @@ the parent is conmon        | 0 conmon    | cat /proc/$(ps -o ppid= -p $(cat pid
 start                       | 0           | $RUNTIME start $LANE
 log                         | 0 started   | until test -s log; do sleep 0.1; done; cut -d ' ' -f 2- log
 exec                        | 0 in        | rm -f log; conmon-exec -c $LANE -u e1 -n n -b $WORK/b --exec-process-spec $WORK/in.json 3>sync; until test -s exits/$LANE; do sleep 0.1; done; cat exits/$LANE; echo; cut -d ' ' -f 2- log
-exec: pid file              | 0 0         | test $(told) = $(cat pid) && tr -d 0-9 <pid | wc -c
+exec: pid file              | 0 0         | test $(told | head -n 1) = $(cat pid) && tr -d 0-9 <pid | wc -c
 exec: terminal              | 0 /dev/pts  | rm -f log exits/*; conmon-exec -t -c $LANE -u e2 -n n -b $WORK/b --exec-process-spec $WORK/tty.json 3>sync; test $(told) -gt 0 && until test -s exits/$LANE; do sleep 0.1; done; cat exits/$LANE; echo; cut -d ' ' -f 2- log
 exec: no pid file on failure | 0 no pid file | rm -f pid; conmon-exec -c $LANE -u e3 -n n -b $WORK/b --exec-process-spec $WORK/missing.json 3>sync 2>/dev/null; told; test -e pid || echo no pid file; grep -o 'executable file not found in $PATH' oci-log
 kill, exit file             | 0 9         | rm -f exits/*; $RUNTIME kill $LANE 15 && until test -s exits/$LANE; do sleep 0.1; done; cat exits/$LANE
@@ -36,7 +36,7 @@ delete --force              | 0           | $RUNTIME delete --force $LANE
 create: no such program     | 0 -1        | rm -f oci-log; conmon -c $LANE -u u -n n -b $WORK/missing 3>sync 2>/dev/null; told
 create: the log             | 0 executable file not found in $PATH | jq -r 'select(.level == "error").msg' oci-log | grep -o 'executable file not found in $PATH'
 terminal                    | 0 true      | rm -f log; conmon -t -c $LANE -u u -n n -b $WORK/terminal 3>sync; test $(told) = $(cat pid) && echo true
-terminal: output            | 0 started   | $RUNTIME start $LANE && until test -s log; do sleep 0.1; done; cut -d ' ' -f 2- log
+terminal: output            | 0 started   | $RUNTIME start $LANE && until grep -q started log; do sleep 0.1; done; grep -o started log
 terminal: delete --force    | 0           | $RUNTIME delete --force $LANE
 """)
 

@@ -24,6 +24,10 @@ def set_up_with(manager, storage="overlay", before=lambda lane: None):
                      "--events-backend=file")
         lane.command("run", "podman", "run", "--rm", "--network=none")
         lane.at_end.append("umount root/overlay")
+        if manager == "cgroupfs":
+            lane.at_end.append("rmdir /sys/fs/cgroup/libpod_parent/conmon /sys/fs/cgroup/libpod_parent")  # podman's own
+        if lane.as_user:
+            lane.at_end.append("podman system migrate")  # ends the process that keeps its user namespace
         lane.must("podman load --quiet --input $IMAGE && run bb true")  # makes what stays
     return set_up
 

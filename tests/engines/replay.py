@@ -5,6 +5,8 @@ arguments and environments; and what they look at in the answers."""
 import bundle
 from engine import Engine, blocks
 
+PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
+
 
 def set_up(lane):
     work = lane.folder
@@ -12,14 +14,14 @@ def set_up(lane):
     program = lane.environment["RUNTIME"]
     root = work / "state"
     # go-runc: a log file, JSON, the shim's environment.
-    lane.command("shim", "env", "-i", "PATH=/usr/bin:/bin", program, "--root", root, "--log", work / "log.json",
+    lane.command("shim", "env", "-i", PATH, program, "--root", root, "--log", work / "log.json",
                  "--log-format", "json", "--systemd-cgroup")
     # The clean-up of a dead shim does not know of the systemd driver.
-    lane.command("dead-shim", "env", "-i", "PATH=/usr/bin:/bin", program, "--root", root, "--log", work / "log.json",
+    lane.command("dead-shim", "env", "-i", PATH, program, "--root", root, "--log", work / "log.json",
                  "--log-format", "json")
-    lane.command("crio", "env", "-i", "PATH=/usr/bin:/bin", "XDG_RUNTIME_DIR=/run/user/0", "CRI_O_EXTERNAL=1", program,
+    lane.command("crio", "env", "-i", PATH, "XDG_RUNTIME_DIR=/run/user/0", "CRI_O_EXTERNAL=1", program,
                  f"--root={root}", "--systemd-cgroup")
-    lane.command("crio-update", "env", "-i", "PATH=/usr/bin:/bin", program, "--root", root)
+    lane.command("crio-update", "env", "-i", PATH, program, "--root", root)
     # libpod's start, kill and delete: an empty XDG_RUNTIME_DIR is all they have.
     lane.command("libpod", "env", "-i", "XDG_RUNTIME_DIR=", program)
     # The last error, as go-runc reads it: a stream of objects whose time must be RFC 3339.
