@@ -97,7 +97,7 @@ void poll_all(int signals, int gate, Callers const& callers, bool& signal_came, 
     watched[1] = {.fd = gate, .events = POLLIN, .revents = 0};
     for (std::size_t index = 0; index < callers.count(); ++index)
         watched[2 + index] = {.fd = callers[index], .events = POLLIN, .revents = 0};
-    if (::poll(watched, 2 + callers.count(), -1) < 0 && errno != EINTR)
+    if (::poll(watched, 2 + callers.count(), -1) < 0 && errno != EINTR && errno != EAGAIN) // poll(2), ERRORS and NOTES
         fail(errno, "poll");
     if ((watched[1].revents & (POLLERR | POLLNVAL)) != 0) // not a listening socket: nobody can ever say start
         leave(1);

@@ -250,6 +250,7 @@ def reused_pid(lab, bundle, sample):
         init = init_of(lab)
         os.kill(init, signal.SIGKILL)
         wait_gone(init)
+        time.sleep(2 / os.sysconf("SC_CLK_TCK"))  # start times are told apart by this much, proc_pid_stat(5)
         victim = None
         for _ in range(50):
             pathlib.Path("/proc/sys/kernel/ns_last_pid").write_text(str(init - 1))
