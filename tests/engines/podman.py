@@ -2,6 +2,7 @@
 """podman: with both cgroup managers, and for a normal user."""
 
 import json
+import threading
 
 import user
 from engine import Engine, blocks, only_full
@@ -9,6 +10,9 @@ from engine import Engine, blocks, only_full
 # Allows all but mkdir(2).
 SECCOMP = {"defaultAction": "SCMP_ACT_ALLOW",
            "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95}]}
+
+
+one_at_a_time = threading.Lock()  # the first podman of a user makes the locks in shared memory for all
 
 
 def set_up_with(manager, storage="overlay", before=lambda lane: None):
@@ -28,6 +32,8 @@ def set_up_with(manager, storage="overlay", before=lambda lane: None):
             lane.at_end.append("rmdir /sys/fs/cgroup/libpod_parent/conmon /sys/fs/cgroup/libpod_parent")  # podman's own
         if lane.as_user:
             lane.at_end.append("podman system migrate")  # ends the process that keeps its user namespace
+        with one_at_a_time:
+            lane.must("podman info >/dev/null")
         lane.must("podman load --quiet --input $IMAGE && run bb true")  # makes what stays
     return set_up
 
