@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Flags for our own code, as an interface target that every layer links.
-set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+set(CMAKE_CXX_FLAGS_RELEASE "-Os -DNDEBUG")
 set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1")
 
 add_library(oci_compile_options INTERFACE)

@@ -2,6 +2,7 @@
 // How functions report failure: Result<T>, Error and the TRY macro.
 #pragma once
 
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
@@ -13,9 +14,17 @@
 namespace oci {
 
 /// What went wrong, in words for the user, and the kernel's errno where the kernel said so (0: not from the kernel).
+/// Its members are made in one place: every function with a TRY has code that moves and destroys one.
 struct Error {
     std::string message;
     int errno_value = 0;
+
+    Error(std::string message = {}, int errno_value = 0);
+    Error(Error const& other);
+    Error(Error&& other) noexcept;
+    Error& operator=(Error const& other);
+    Error& operator=(Error&& other) noexcept;
+    ~Error();
     bool operator==(Error const&) const = default;
 };
 
@@ -23,23 +32,28 @@ template <typename T>
 using Result = tl::expected<T, Error>;
 using Failure = tl::unexpected<Error>;
 
+/// What fail(), fail_errno() and in_context() do, with one piece of code for all kinds of parts.
+Failure make_failure(std::initializer_list<Part> parts);
+Failure make_failure(int errno_value, std::initializer_list<Part> parts);
+void put_before(Error& error, std::initializer_list<Part> parts);
+
 /// A failure that did not come from the kernel.
 template <typename... Parts>
 Failure fail(Parts const&... parts) {
-    return Failure(Error{concat(parts...), 0});
+    return make_failure({Part(parts)...});
 }
 
 /// A failed system call: "<parts>: <kernel text, lower case>".
 template <typename... Parts>
 Failure fail_errno(int errno_value, Parts const&... parts) {
-    return Failure(Error{concat(parts..., ": ", errno_text(errno_value)), errno_value});
+    return make_failure(errno_value, {Part(parts)...});
 }
 
 /// Puts "<parts>: " before the message of a failed result; a good result passes unchanged.
 template <typename T, typename... Parts>
 Result<T> in_context(Result<T> result, Parts const&... parts) {
     if (!result)
-        result.error().message = concat(parts..., ": ", result.error().message);
+        put_before(result.error(), {Part(parts)...});
     return result;
 }
 

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <chrono>
 #include <concepts>
+#include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,23 +14,31 @@
 
 namespace oci {
 
-inline void append_part(std::string& out, std::string_view part) {
-    out += part;
-}
-inline void append_part(std::string& out, char part) {
-    out += part;
-}
-template <std::integral Number>
-requires(!std::same_as<Number, char> && !std::same_as<Number, bool>) void append_part(std::string& out, Number part) {
-    out += std::to_string(part);
-}
+/// A text, character or integer (decimal) to be joined; it does not outlive what it is made of.
+class Part {
+public:
+    template <std::convertible_to<std::string_view> Text>
+    Part(Text const& text) : kind_(Kind::text), text_(text) {}
+    Part(char character) : kind_(Kind::character), number_(static_cast<unsigned char>(character)) {}
+    template <std::integral Number>
+    requires(!std::same_as<Number, char> && !std::same_as<Number, bool>) Part(Number number)
+        : kind_(number < 0 ? Kind::negative : Kind::natural), number_(static_cast<std::uint64_t>(number)) {}
+
+    void append_to(std::string& out) const;
+
+private:
+    enum class Kind { text, character, natural, negative } kind_;
+    std::string_view text_;
+    std::uint64_t number_ = 0;
+};
+
+/// What concat() does, with one piece of code for all kinds of parts.
+std::string join_parts(std::initializer_list<Part> parts);
 
 /// The parts, texts and integers (decimal), one after the other.
 template <typename... Parts>
 std::string concat(Parts const&... parts) {
-    std::string out;
-    (append_part(out, parts), ...);
-    return out;
+    return join_parts({Part(parts)...});
 }
 
 /// The kernel's text for an errno value with a lower-case first letter, as engines match it ("permission denied").

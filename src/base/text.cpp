@@ -6,6 +6,30 @@
 
 namespace oci {
 
+void Part::append_to(std::string& out) const {
+    switch (kind_) {
+    case Kind::text:
+        out += text_;
+        return;
+    case Kind::character:
+        out += static_cast<char>(number_);
+        return;
+    case Kind::natural:
+        out += std::to_string(number_);
+        return;
+    case Kind::negative:
+        out += std::to_string(static_cast<std::int64_t>(number_));
+        return;
+    }
+}
+
+std::string join_parts(std::initializer_list<Part> parts) {
+    std::string out;
+    for (auto const& part : parts)
+        part.append_to(out);
+    return out;
+}
+
 std::string errno_text(int errno_value) {
     char const* text = strerrordesc_np(errno_value);
     if (text == nullptr)
