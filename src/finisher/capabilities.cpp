@@ -51,6 +51,10 @@ void set_sets(Sets const& sets) {
 std::uint64_t limit_bounding_set(std::uint64_t asked) {
     std::uint64_t left = 0;
     for (unsigned number = 0; number < 64; ++number) {
+        bool const drop = (asked & bit(number)) == 0;
+        if (drop && ::prctl(PR_CAPBSET_DROP, number, 0, 0, 0) == 0)
+            continue;
+        int const refusal = errno;
         int const present = ::prctl(PR_CAPBSET_READ, number, 0, 0, 0);
         if (present < 0 && errno == EINVAL) // beyond the kernel's last capability
             break;
@@ -58,10 +62,9 @@ std::uint64_t limit_bounding_set(std::uint64_t asked) {
             fail(errno, "prctl PR_CAPBSET_READ ", number);
         if (present == 0)
             continue;
-        if ((asked & bit(number)) != 0)
-            left |= bit(number);
-        else if (::prctl(PR_CAPBSET_DROP, number, 0, 0, 0) != 0)
-            fail(errno, "prctl PR_CAPBSET_DROP ", number);
+        if (drop)
+            fail(refusal, "prctl PR_CAPBSET_DROP ", number);
+        left |= bit(number);
     }
     return left;
 }
