@@ -44,6 +44,7 @@ struct HostFacts {
     std::uint64_t capabilities = ~std::uint64_t{0};  ///< effective, by number, in the caller's user namespace
     unsigned last_capability = 40;                   ///< /proc/sys/kernel/cap_last_cap
     unsigned umask = 022;                            ///< of the calling process
+    std::uint64_t ignored_signals = 0;               ///< by the calling process; bit 0: signal 1
     std::array<ResourceLimit, 16> resource_limits{}; ///< by RLIMIT_* number
     bool apparmor = false;                           ///< the kernel enforces AppArmor profiles
     bool selinux = false;                            ///< the kernel enforces (or permits by) an SELinux policy

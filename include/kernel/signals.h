@@ -2,6 +2,7 @@
 // Signals as data: signalfd(2), and children that ended.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <sys/types.h>
 
@@ -14,6 +15,10 @@ namespace oci::kernel {
 Result<Fd> signal_descriptor();
 /// The next signal that has come, or nullopt.
 Result<std::optional<int>> next_signal(int descriptor);
+
+/// rt_sigaction(2): the default action for the signals in the mask (bit 0: signal 1). Of those of a caller only the
+/// ignored ones outlive execve(2).
+Result<void> set_default_actions(std::uint64_t signals);
 
 struct EndedChild {
     pid_t pid = 0;

@@ -15,19 +15,6 @@ namespace {
 constexpr int last_signal = 64; // _NSIG of the kernel, all architectures but MIPS
 constexpr std::size_t signal_set_size = last_signal / 8;
 
-// By system calls: the library keeps some real-time signals for itself and would leave them as they are.
-void set_default_handlers() {
-    struct {
-        void (*handler)(int);
-        unsigned long flags;
-        void (*restorer)();
-        unsigned long mask;
-    } const default_action{}; // the kernel's struct sigaction (its order differs, all of it is 0: SIG_DFL)
-    for (int signal = 1; signal <= last_signal; ++signal)
-        if (::syscall(SYS_rt_sigaction, signal, &default_action, nullptr, signal_set_size) != 0 && errno != EINVAL)
-            fail(errno, "rt_sigaction ", signal); // EINVAL: SIGKILL and SIGSTOP
-}
-
 void set_mask(std::uint64_t mask) {
     if (::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, nullptr, signal_set_size) != 0)
         fail(errno, "rt_sigprocmask");
@@ -37,7 +24,6 @@ void set_mask(std::uint64_t mask) {
 
 void block_signals() {
     set_mask(~std::uint64_t{0});
-    set_default_handlers();
     (void)::signal(SIGPIPE, SIG_IGN);
     // A signal that is blocked is kept even where it is ignored, and would end the program once it is not any more: a
     // hook need not read the state.

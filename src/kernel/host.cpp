@@ -131,6 +131,7 @@ Result<HostFacts> observe_host() {
     // From the status file, because umask(2) cannot be read without changing it.
     auto const status = TRY(read_file(AT_FDCWD, "/proc/self/status", large));
     facts.capabilities = parse_number<std::uint64_t>(line_after(status, "CapEff:"), 16).value_or(0);
+    facts.ignored_signals = parse_number<std::uint64_t>(line_after(status, "SigIgn:"), 16).value_or(0);
     facts.umask = parse_number<unsigned>(line_after(status, "Umask:"), 8).value_or(facts.umask);
     for (std::size_t resource = 0; resource < facts.resource_limits.size(); ++resource)
         facts.resource_limits[resource] = TRY(resource_limit(static_cast<int>(resource)));

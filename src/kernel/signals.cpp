@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <csignal>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,6 +30,17 @@ Result<std::optional<int>> next_signal(int descriptor) {
     if (errno == EAGAIN || errno == EINTR)
         return std::nullopt;
     return fail_errno(errno, "read signalfd");
+}
+
+Result<void> set_default_actions(std::uint64_t signals) {
+    // By system calls: the library keeps some real-time signals for itself. All of the kernel's struct is 0: SIG_DFL.
+    constexpr unsigned long default_action[4]{};
+    constexpr int last_signal = 64; // _NSIG of the kernel, all architectures but MIPS
+    for (int signal = 1; signal <= last_signal; ++signal)
+        if ((signals >> (signal - 1) & 1U) != 0 &&
+            ::syscall(SYS_rt_sigaction, signal, &default_action, nullptr, last_signal / 8) != 0)
+            return fail_errno(errno, "rt_sigaction ", signal);
+    return {};
 }
 
 Result<std::optional<EndedChild>> reap_any() {

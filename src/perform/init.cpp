@@ -11,6 +11,7 @@
 #include "base/names.h"
 #include "kernel/credentials.h"
 #include "kernel/file.h"
+#include "kernel/signals.h"
 #include "kernel/socket.h"
 #include "perform/cgroup_folder.h"
 #include "perform/exec_process.h"
@@ -297,6 +298,7 @@ Result<void> apply(steps::BecomeFinisher const&, Context& context) {
         TRY(kernel::keep_over_exec(descriptor.get()));
     for (unsigned i = 0; i < context.preserved_descriptors; ++i)
         TRY(kernel::keep_over_exec(static_cast<int>(STDERR_FILENO + 1 + i)));
+    TRY(kernel::set_default_actions(context.host.ignored_signals));
     TRY(kernel::keep_capabilities_over_exec());
     return Failure(
         kernel::execveat(context.finisher.get(),
