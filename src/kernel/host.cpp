@@ -164,8 +164,10 @@ Result<std::string> cgroup_of(pid_t pid) {
 }
 
 Result<std::string> boot_id() {
-    auto const content = TRY(read_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", small));
-    return std::string(trim(content));
+    static std::string known; // a process does not outlive its boot
+    if (known.empty())
+        known = trim(TRY(read_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", small)));
+    return known;
 }
 
 } // namespace oci::kernel
