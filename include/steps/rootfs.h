@@ -64,6 +64,7 @@ struct OpenMountSources {
 struct AttachRootfs {
     std::string path;         ///< on the host
     bool stays_slave = false; ///< rootfsPropagation "slave": later mounts of the host below it appear in the container
+    bool among_shared = false; ///< rootfsPropagation "shared": so is the mount it lies in, which pivot_root(2) refuses
     bool staged = false;      ///< as StageMounts has it
     bool operator==(AttachRootfs const&) const = default;
 };

@@ -138,11 +138,13 @@ Result<void> apply(steps::OpenMountSources const& operation, Context& context) {
 Result<void> apply(steps::AttachRootfs const& operation, Context& context) {
     auto const folder =
         TRY(operation.staged ? kernel::openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY) : open_rootfs(operation.path));
-    if (!operation.stays_slave)
+    if (operation.among_shared)
         TRY(in_context(make_surrounding_mount_private(folder.get()), "the mount with ", operation.path));
     auto cloned = operation.staged ? kernel::clone_tree(AT_FDCWD, staged_rootfs, AT_RECURSIVE)
                                    : kernel::clone_tree(folder.get(), "", AT_EMPTY_PATH | AT_RECURSIVE);
     auto tree = TRY(in_context(std::move(cloned), operation.path));
+    if (!operation.stays_slave)
+        TRY(in_context(kernel::mount_setattr(tree.get(), {.propagation = MS_PRIVATE}, 0), operation.path));
     TRY(in_context(kernel::attach_mount(tree.get(), folder.get()), operation.path));
     // The descriptor of a detached tree goes on with the mount that it became.
     context.rootfs = std::move(tree);

@@ -113,7 +113,8 @@ void append_rootfs(Builder& builder, spec::Spec const& spec, CreateRequest const
     if (!rootfs.sources.sources.empty())
         builder.add(Actor::container, std::move(rootfs.sources));
     builder.add(Actor::container, steps::AttachRootfs{absolute_path(request.bundle, spec.root.path),
-                                                      (spec.linux.rootfs_propagation & MS_SLAVE) != 0, rootfs.staged});
+                                                      (spec.linux.rootfs_propagation & MS_SLAVE) != 0,
+                                                      (build_propagation(spec) & MS_SHARED) != 0, rootfs.staged});
     builder.add(Actor::container, become_mapped_user(spec));
     if (spec.linux.creates(CLONE_NEWCGROUP))
         builder.add(Actor::container, steps::UnshareCgroupNamespace{});
