@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "attach.h"
+#include "base/defer.h"
 #include "base/text.h"
 #include "kernel/file.h"
 #include "kernel/mount.h"
@@ -82,7 +83,7 @@ bool is_that_device(struct ::stat const& status, steps::DeviceNode const& node) 
            (!numbered || status.st_rdev == ::makedev(node.major, node.minor));
 }
 
-/// mknod(2) takes the umask off the mode and the group from a set-group-id folder.
+/// mknod(2) takes the group from a set-group-id folder, and a default ACL of it may change the mode.
 Result<void> correct_metadata(Place const& place, steps::DeviceNode const& node, struct ::stat const& status) {
     if (status.st_uid != node.uid || status.st_gid != node.gid)
         TRY(kernel::fchownat(place.folder, place.name, node.uid, node.gid, AT_SYMLINK_NOFOLLOW));
@@ -194,6 +195,8 @@ Result<void> pass_on(kernel::Pseudoterminal const& terminal, Context& context) {
 } // namespace
 
 Result<void> apply(steps::CreateDevices const& operation, Context& context) {
+    mode_t const saved = ::umask(0); // the modes are meant exactly
+    Defer const restore([&] { ::umask(saved); });
     for (std::size_t index = 0; index < operation.nodes.size(); ++index)
         TRY(in_context(create_device(operation, index, context), operation.nodes[index].path));
     return {};
