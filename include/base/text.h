@@ -62,6 +62,12 @@ std::optional<std::vector<std::uint8_t>> parse_bit_list(std::string_view list);
 /// what is none or does not fit (292 years).
 std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text);
 
+/// "12", "1.5", ".5": digits with at most one point among them, nothing else.
+std::optional<double> parse_decimal(std::string_view text);
+
+/// A moment (seconds and nanoseconds since 1970) in RFC 3339, UTC, as Go prints it: trailing zeros are left out.
+std::string rfc3339_nano(std::int64_t seconds, long nanoseconds);
+
 /// "ab,,c" split at ',' is {"ab", "", "c"}; "" is {""}.
 std::vector<std::string_view> split(std::string_view text, char separator);
 std::string join(std::vector<std::string> const& parts, std::string_view separator);

@@ -34,9 +34,7 @@ struct Container {
 /// accepts: created. Else running. Takes no lock. `cgroup2_mount` is where cgroup2 is mounted, "" for nowhere.
 Result<Container> look_at(ContainerDir const& directory, std::string const& cgroup2_mount);
 
-/// A moment (seconds and nanoseconds since 1970) in RFC 3339, UTC, as Go prints it: trailing zeros are left out.
-std::string rfc3339_nano(std::int64_t seconds, long nanoseconds);
-/// This moment.
+/// This moment, as rfc3339_nano() has it.
 std::string rfc3339_now();
 
 /// The state of the specification (runtime.md#state) plus rootfs, created, owner, as runc prints it: 2 spaces, no final

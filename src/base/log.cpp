@@ -13,11 +13,7 @@ namespace {
 LogConfig current;
 
 std::string now_rfc3339() {
-    std::time_t const now = std::time(nullptr);
-    std::tm broken_down{};
-    gmtime_r(&now, &broken_down);
-    char text[32];
-    return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &broken_down)};
+    return rfc3339_nano(std::time(nullptr), 0);
 }
 
 std::string_view name(LogLevel level) {

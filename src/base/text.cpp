@@ -2,6 +2,7 @@
 #include "base/text.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 
 namespace oci {
@@ -42,6 +43,32 @@ std::string errno_text(int errno_value) {
 
 namespace {
 
+/// In decimal, with leading zeros.
+std::string digits(std::int64_t number, std::size_t width) {
+    auto text = std::to_string(number);
+    return text.size() < width ? text.insert(0, width - text.size(), '0') : text;
+}
+
+} // namespace
+
+// Not by gmtime(3), which reads the time zone's file.
+std::string rfc3339_nano(std::int64_t seconds, long nanoseconds) {
+    std::chrono::sys_seconds const time{std::chrono::seconds(seconds)};
+    auto const day = std::chrono::floor<std::chrono::days>(time);
+    std::chrono::year_month_day const date(day);
+    std::chrono::hh_mm_ss const clock(time - day);
+    auto out = concat(digits(static_cast<int>(date.year()), 4), "-", digits(static_cast<unsigned>(date.month()), 2), "-",
+                      digits(static_cast<unsigned>(date.day()), 2), "T", digits(clock.hours().count(), 2), ":",
+                      digits(clock.minutes().count(), 2), ":", digits(clock.seconds().count(), 2));
+    if (nanoseconds != 0) {
+        out += concat(".", digits(nanoseconds, 9));
+        out.resize(out.find_last_not_of('0') + 1);
+    }
+    return out + "Z";
+}
+
+namespace {
+
 struct Unit {
     std::string_view name;
     double nanoseconds;
@@ -77,6 +104,14 @@ std::optional<std::vector<std::uint8_t>> parse_bit_list(std::string_view list) {
     return mask;
 }
 
+// Not by from_chars(), which brings what locales need: this program stays in the one that it starts in, "C".
+std::optional<double> parse_decimal(std::string_view text) {
+    if (text.find_first_not_of("0123456789.") != std::string_view::npos ||
+        text.find_first_not_of('.') == std::string_view::npos || std::ranges::count(text, '.') > 1)
+        return std::nullopt;
+    return std::strtod(std::string(text).c_str(), nullptr);
+}
+
 std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) {
     constexpr double most = 9.2e18; // below the largest std::int64_t
     bool const negative = text.starts_with('-');
@@ -86,17 +121,16 @@ std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) {
         return std::chrono::nanoseconds(0);
     double sum = 0;
     do {
-        double value = 0;
         auto const digits = std::min(text.find_first_not_of("0123456789."), text.size());
-        auto const [end, error] = std::from_chars(text.data(), text.data() + digits, value, std::chars_format::fixed);
-        if (error != std::errc{} || end != text.data() + digits)
+        auto const value = parse_decimal(text.substr(0, digits));
+        if (!value)
             return std::nullopt;
         text.remove_prefix(digits);
         auto const unit = duration_unit(text);
         if (!unit)
             return std::nullopt;
         text.remove_prefix(unit->name.size());
-        sum += value * unit->nanoseconds;
+        sum += *value * unit->nanoseconds;
     } while (!text.empty());
     if (sum > most)
         return std::nullopt;

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cmath>
 
 namespace oci::commands {
@@ -171,12 +170,13 @@ Result<void> check_argument_count(CommandLine const& command, std::size_t count)
 std::optional<std::int64_t> parse_bytes(std::string_view text) {
     if (auto const bytes = parse_number<std::int64_t>(text)) // exactly, and not as a floating point number
         return *bytes >= -1 ? bytes : std::nullopt;
-    double number = 0;
-    auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
-    if (error != std::errc{} || number < 0)
+    auto const digits = std::min(text.find_first_not_of("0123456789."), text.size());
+    auto const decimal = parse_decimal(text.substr(0, digits));
+    if (!decimal)
         return std::nullopt;
+    double number = *decimal;
     std::string unit;
-    for (auto const letter : trim(text.substr(static_cast<std::size_t>(end - text.data()))))
+    for (auto const letter : trim(text.substr(digits)))
         unit += static_cast<char>(letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter);
     constexpr std::string_view prefixes = "kmgtp";
     auto const prefix = unit.empty() ? std::string_view::npos : prefixes.find(unit[0]);

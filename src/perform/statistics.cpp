@@ -101,14 +101,6 @@ Result<void> read_hugetlb(int cgroup, state::Statistics& statistics) {
     return {};
 }
 
-std::optional<double> parse_decimal(std::string_view text) {
-    double value = 0;
-    auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
-    if (error != std::errc{} || end != text.data() + text.size())
-        return std::nullopt;
-    return value;
-}
-
 /// "avg10=0.00": the name before '=', and what comes after.
 std::pair<std::string_view, std::string_view> split_pair(std::string_view word) {
     auto const equals = word.find('=');

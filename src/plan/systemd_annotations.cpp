@@ -2,6 +2,7 @@
 // Annotations org.systemd.property.NAME: which ones, and their values (GVariant text format, a small part of it).
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <type_traits>
 
 #include "plan/systemd.h"
@@ -138,9 +139,10 @@ private:
         return BusValue(*number);
     }
     static Result<BusValue> floating(std::string_view text) {
-        double number = 0;
-        auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-        if (error != std::errc{} || end != text.data() + text.size())
+        std::string const copy(text); // as GVariant's texts, by strtod(3)
+        char* end = nullptr;
+        double const number = std::strtod(copy.c_str(), &end);
+        if (copy.empty() || copy[0] == ' ' || end != copy.c_str() + copy.size())
             return fail("has a value of no known form: ", json_string(text));
         return BusValue(number);
     }

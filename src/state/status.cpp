@@ -150,21 +150,6 @@ Result<Container> look_at(ContainerDir const& directory, std::string const& cgro
     return container;
 }
 
-std::string rfc3339_nano(std::int64_t seconds, long nanoseconds) {
-    std::time_t const time = seconds;
-    std::tm broken_down{};
-    gmtime_r(&time, &broken_down);
-    std::array<char, 64> text{};
-    std::string out(text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &broken_down));
-    if (nanoseconds != 0) {
-        auto digits = std::to_string(1'000'000'000 + nanoseconds);
-        digits[0] = '.';
-        digits.resize(digits.find_last_not_of('0') + 1);
-        out += digits;
-    }
-    return out + "Z";
-}
-
 std::string rfc3339_now() {
     std::timespec now{};
     clock_gettime(CLOCK_REALTIME, &now);

@@ -133,6 +133,14 @@ TEST(Text, durations_as_go_writes_them) {
         EXPECT_FALSE(parse_duration(text)) << text;
 }
 
+TEST(Text, moments_as_go_prints_them) {
+    EXPECT_EQ("1970-01-01T00:00:00Z", rfc3339_nano(0, 0));
+    EXPECT_EQ("2024-02-29T23:59:59Z", rfc3339_nano(1709251199, 0));
+    EXPECT_EQ("2026-11-22T05:31:44.5Z", rfc3339_nano(1795325504, 500000000));
+    EXPECT_EQ("2026-11-22T05:31:44.000000001Z", rfc3339_nano(1795325504, 1));
+    EXPECT_EQ("2026-11-22T05:31:44.12Z", rfc3339_nano(1795325504, 120000000));
+}
+
 } // namespace
 TEST(IsBelow, comparesWholeNames) {
     EXPECT_TRUE(is_below("/a/b", "/a"));

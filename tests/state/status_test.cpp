@@ -234,12 +234,5 @@ TEST(StatusList, table) {
               list_table(containers));
 }
 
-TEST(StatusTime, as_go_prints_it) {
-    EXPECT_EQ("1970-01-01T00:00:00Z", rfc3339_nano(0, 0));
-    EXPECT_EQ("2026-11-22T05:31:44.5Z", rfc3339_nano(1795325504, 500000000));
-    EXPECT_EQ("2026-11-22T05:31:44.000000001Z", rfc3339_nano(1795325504, 1));
-    EXPECT_EQ("2026-11-22T05:31:44.12Z", rfc3339_nano(1795325504, 120000000));
-}
-
 } // namespace
 } // namespace oci::state
