@@ -11,7 +11,7 @@
 // preserved ones after them); everything else that is open is closed by the finisher's first act.
 //
 // create: the finisher sends `turn` (ready); the runtime saves the state and hands the turn back together with it; the
-// finisher closes the wire and waits at the gate for `start`. End of file at the gate then means that the program runs
+// finisher sends `turn` once more (it has got it), closes the wire and waits at the gate for `start`. End of file at the gate then means that the program runs
 // (execve closes the connection), unless `failed` came before.
 //
 // exec: the outer half joins the namespaces, starts the inner half as a child of the runtime, tells its pid by
@@ -95,7 +95,8 @@ enum class RecordKind : std::uint32_t {
     /// -- completes the environment (HOME, LISTEN_PID), searches the name (first argument of `execute`) in its PATH,
     /// checks that it can be executed; remembers the path.
     find_program = 8,
-    /// -- accepts at the gate until a `start` message comes; answers go there from now on instead of the wire.
+    /// -- sends `turn`, closes the wire, accepts at the gate until a `start` message comes; answers go there from now
+    /// on.
     wait_for_start = 9,
     /// kind name, count, { path, timeout in seconds or 0, has environment, argument count, argument..., variable count,
     /// variable... }

@@ -14,6 +14,10 @@ namespace oci::perform {
 /// destroy().
 Result<void> perform(steps::Plan const& plan, Context& context);
 
+/// After perform() of a create plan: waits until init is at the gate. What it has to allocate and receive for that may
+/// fail, and then create has failed.
+Result<void> await_gate(Context& context);
+
 /// After perform() of an exec plan: waits until the program runs (the wire closes by execve) or its start failed.
 Result<void> await_execution(Context& context, SeccompAgent const& agent);
 

@@ -89,6 +89,7 @@ struct MountFilesystem {
     std::vector<std::string> parameters; ///< "size=64k" or "sync", for fsconfig(2)
     bool copy_up = false;                ///< tmpfs only: first filled with what the rootfs has there
     bool plain_directory = false; ///< the target must be a folder and no symbolic link may lead to it (/proc, /sys)
+    bool or_host = false;         ///< sysfs in a user namespace, where a new one may be forbidden: else the host's
     bool operator==(MountFilesystem const&) const = default;
 };
 

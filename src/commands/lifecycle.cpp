@@ -162,12 +162,12 @@ Result<void> seal_where_visible(spec::Spec const& spec) {
     return Failure(kernel::restart_sealed(arguments));
 }
 
-perform::Context make_context(Invocation const& invocation, Bundle bundle, HostFacts const& host,
+perform::Context make_context(Invocation const& invocation, Bundle const& bundle, HostFacts const& host,
                               plan::CreateRequest const& request) {
     perform::Context context;
     context.host = host;
     context.root = state_root(invocation.global, host);
-    context.config = std::move(bundle.config);
+    context.config = bundle.config;
     context.preserved_descriptors = request.preserved_descriptors;
     context.record.id = request.id;
     context.state.oci_version = bundle.spec.oci_version;
@@ -226,14 +226,15 @@ Result<Created> create_container(Invocation const& invocation, Purpose purpose, 
     TRY(kernel::mark_close_on_exec(first_passed_descriptor, ~0U));
     // A signal must not interrupt half-way; the waits have deadlines.
     TRY(kernel::block_all_signals());
-    auto const spec = bundle.spec;
-    auto context = make_context(invocation, std::move(bundle), host, request);
+    auto context = make_context(invocation, bundle, host, request);
     auto done = perform::perform(steps, context);
+    if (done && purpose == Purpose::create) // the others find out when they open the gate
+        done = perform::await_gate(context);
     for (auto const& warning : context.warnings)
         log_warning(warning);
     if (!done)
         return Failure(undo_create(context, std::move(done).error()));
-    return Created{std::move(context), spec};
+    return Created{std::move(context), std::move(bundle.spec)};
 }
 
 namespace {

@@ -110,7 +110,8 @@ void poll_all(int signals, int gate, Callers const& callers, bool& signal_came, 
 void wait_for_start(Process& process) {
     if (process.gate < 0)
         refuse("no gate");
-    // The runtime that created the container may end now; nothing is sent before somebody says start.
+    // The runtime that created the container may end now, or has ended; nothing is sent before somebody says start.
+    (void)send_message(MessageKind::turn, 0, {});
     speak_to(-1);
     (void)::close(process.wire);
     process.wire = -1;

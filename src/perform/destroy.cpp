@@ -25,9 +25,14 @@ Result<kernel::Fd> open_existing(state::Record const& record, std::string const&
     return cgroup;
 }
 
+/// By processes, or by other cgroups in it.
+Result<bool> is_used(int cgroup) {
+    return TRY(cgroup_event(cgroup, "populated")) || !TRY(kernel::list_folders(cgroup)).empty();
+}
+
 /// Folders above the container's own that were made for it, or for another container in them, go too, as long as nobody
 /// else uses them.
-Result<void> remove_made_parents(state::Record const& record, std::string const& mount) {
+Result<void> remove_made_parents(state::Record const& record, std::string const& mount, kernel::Deadline deadline) {
     for (auto path = std::string(parent_path(record.cgroup_path)); path != "/"; path = parent_path(path)) {
         // The record knows of ours also where they could not be marked.
         bool const ours = path.size() >= record.cgroup_created.size();
@@ -36,9 +41,17 @@ Result<void> remove_made_parents(state::Record const& record, std::string const&
             return Failure(folder.error());
         if (!folder || (!ours && !is_marked_as_made(folder->get())))
             return {};
-        auto const removed = remove_empty_cgroup(mount, path);
-        // Only an empty one: a sibling container may have come.
-        if (!removed && ours && removed.error().errno_value != EBUSY)
+        // Only an empty one: a sibling container may have come, and may have gone again.
+        auto removed = remove_empty_cgroup(mount, path);
+        while (!removed && removed.error().errno_value == EBUSY && !deadline.passed()) {
+            auto const used = is_used(folder->get());
+            if (!used && !is_gone(used.error()))
+                return Failure(used.error());
+            if (used && *used)
+                return {};
+            removed = remove_empty_cgroup(mount, path);
+        }
+        if (!removed && ours)
             return in_context(removed, "remove cgroup ", path);
         if (!removed)
             return {};
@@ -98,7 +111,7 @@ Result<void> destroy(state::Record const& record, int init, std::string const& c
     if (!same_boot || record.cgroup_path.empty() || record.cgroup_created.empty())
         return {};
     TRY(remove_cgroup(cgroup2_mount, record.cgroup_path, deadline));
-    return remove_made_parents(record, cgroup2_mount);
+    return remove_made_parents(record, cgroup2_mount, deadline);
 }
 
 } // namespace oci::perform

@@ -182,7 +182,7 @@ Result<kernel::Fd> new_mount(steps::MountFilesystem const& operation,
                              std::vector<kernel::FilesystemParameter> const& parameters) {
     auto tree = kernel::new_filesystem(operation.type, operation.source, parameters,
                                        static_cast<unsigned>(operation.target.set));
-    if (!tree && operation.type == "sysfs" && tree.error().errno_value == EPERM)
+    if (!tree && operation.or_host && tree.error().errno_value == EPERM)
         return clone_host_sysfs(operation.target);
     // Engines ask for gid=5 (tty), which small user namespaces do not have.
     bool const names_id = has_parameter(operation, "gid") || has_parameter(operation, "uid");

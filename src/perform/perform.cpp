@@ -199,6 +199,10 @@ Result<void> perform(steps::Plan const& plan, Context& context) {
     return {};
 }
 
+Result<void> await_gate(Context& context) {
+    return await_turn_back(context, kernel::Deadline::after(turn_limit));
+}
+
 Result<void> await_execution(Context& context, SeccompAgent const& agent) {
     auto const deadline = kernel::Deadline::after(turn_limit);
     while (true) {

@@ -87,6 +87,7 @@ steps::Operation plan_mount(spec::Spec const& spec, HostFacts const& host, std::
     add_mount_label(spec, operation);
     operation.copy_up = mount.copy_up;
     operation.plain_directory = mount.type == "proc" || mount.type == "sysfs";
+    operation.or_host = mount.type == "sysfs" && (uses_user_namespace(spec) || host.in_user_namespace);
     // Folders, links and nodes are still made in a tmpfs that is asked for read-only.
     if (mount.type == "tmpfs" && (target.set & MOUNT_ATTR_RDONLY) != 0) {
         target.set &= ~static_cast<std::uint64_t>(MOUNT_ATTR_RDONLY);

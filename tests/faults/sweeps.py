@@ -410,9 +410,10 @@ def one_error(lab, command, tally, who, entry, error):
 
 
 def by_design(lab, outcome, error, wrong):
-    """A new sysfs or cgroup2 may be forbidden in a user namespace: then the host's is bound, as other runtimes do. And who
-    waits for start is known by its socket, where EAGAIN means that many have called it."""
-    forbidden_mount = error == errno.EPERM and lab.call(outcome) == "fsmount of child" and \
+    """A new cgroup2, and in a user namespace a new sysfs, may be forbidden: then the host's is bound, as other runtimes do.
+    And who waits for start is known by its socket, where EAGAIN means that many have called it."""
+    forbidden_mount = error in (errno.EPERM, errno.EBUSY) and \
+        lab.call(outcome) in ("fsopen of child", "fsconfig of child", "fsmount of child") and \
         all(" /sys" in line for line in wrong.split("; "))
     full_queue = error == errno.EAGAIN and lab.call(outcome) == "connect of main" and \
         re.search('"status": ?"created"', wrong) is not None

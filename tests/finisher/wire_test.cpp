@@ -66,7 +66,10 @@ protected:
         ASSERT_TRUE(message);
         ASSERT_EQ(message->kind, MessageKind::turn) << message->text;
         say(running_->wire(), MessageKind::turn, state);
-        EXPECT_FALSE(running_->hear()); // the wire is closed as soon as it waits
+        auto const waits = running_->hear();
+        ASSERT_TRUE(waits);
+        ASSERT_EQ(waits->kind, MessageKind::turn) << waits->text;
+        EXPECT_FALSE(running_->hear()); // then the wire is closed
     }
     Result<kernel::Fd> connect() const { return kernel::connect_at(directory_.get(), "start.sock", SOCK_SEQPACKET); }
     /// A connection that has said start; none (-1) fails the test.
