@@ -50,6 +50,7 @@ struct State {
     bool has_process = true;      ///< config.json had "process"
     bool devices_updated = false; ///< `update` has replaced the device rules of config.json
     bool has_keyring = true;      ///< not the session keyring of its creator; so it is for `exec`
+    bool own_pid_namespace = true; ///< a new one: the kernel ends everything in it together with init
     bool operator==(State const&) const = default;
 };
 

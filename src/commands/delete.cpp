@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cerrno>
-#include <sched.h>
 
 #include "commands/common.h"
 #include "commands/lifecycle.h"
@@ -29,14 +28,12 @@ Result<state::ContainerDir> lock(std::string const& root, std::string const& id,
 }
 
 /// With a pid namespace of its own nothing of a container outlives its init: who is in its cgroup now is a stranger.
-Result<void> check_left_alone(state::ContainerDir const& directory, state::Record const& record,
-                              HostFacts const& host) {
-    auto const spec = recorded_spec(directory);
-    if (!spec || !spec->linux.creates(CLONE_NEWPID))
+Result<void> check_left_alone(state::Container const& container, HostFacts const& host) {
+    if (!container.state || !container.state->own_pid_namespace)
         return {};
-    auto const stranger = TRY(perform::any_process(record, host.cgroup2_mount));
+    auto const stranger = TRY(perform::any_process(container.record, host.cgroup2_mount));
     if (stranger != 0)
-        return fail("its cgroup ", record.cgroup_path, " has a process of somebody else: ", stranger,
+        return fail("its cgroup ", container.record.cgroup_path, " has a process of somebody else: ", stranger,
                     " (--force kills it)");
     return {};
 }
@@ -64,8 +61,8 @@ Result<void> delete_one(std::string const& root, std::string const& id, HostFact
     auto const container = state::look_at(directory, host.cgroup2_mount);
     if (container && !force)
         TRY(check_deletable(*container, id));
-    if (container && !force && container->state && container->status == state::Status::stopped)
-        TRY(check_left_alone(directory, container->record, host));
+    if (container && !force && container->status == state::Status::stopped)
+        TRY(check_left_alone(*container, host));
     if (container) {
         // Without a state create was killed before its commit.
         auto const ending = container->state ? perform::Ending::deleted : perform::Ending::undone;

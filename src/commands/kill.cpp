@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <csignal>
-#include <linux/sched.h>
 
 #include "base/names.h"
 #include "commands/common.h"
 #include "perform/cgroup_folder.h"
 #include "perform/freezer.h"
 #include "perform/signal.h"
-#include "spec/parse.h"
 #include "state/status.h"
 
 namespace oci::commands {
@@ -21,16 +19,6 @@ Result<int> parse_signal(std::string const& text) {
     if (auto const number = parse_number<int>(text); number && *number >= 0)
         return *number;
     return fail("unknown signal ", json_string(text));
-}
-
-/// Whether the kernel kills everything with init. Without a configuration to tell, init alone is signalled.
-bool has_own_pid_namespace(state::ContainerDir const& directory) {
-    auto const config = directory.read_config();
-    if (!config)
-        return true;
-    std::vector<std::string> warnings;
-    auto const spec = spec::parse_spec(*config, warnings);
-    return !spec || spec->linux.creates(CLONE_NEWPID);
 }
 
 /// SIGKILL where no pid namespace ends with init: also when init itself is gone, its children may live on.
@@ -54,7 +42,7 @@ Result<void> kill_one(std::string const& root, std::string const& id, HostFacts 
     auto const container = TRY(state::look_at(directory, host.cgroup2_mount));
     if (all)
         TRY(signal_all(container, host, signal));
-    else if (signal == SIGKILL && !has_own_pid_namespace(directory))
+    else if (signal == SIGKILL && container.state && !container.state->own_pid_namespace)
         TRY(kill_all(container, host));
     else
         TRY(perform::signal_init(container, signal));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands/lifecycle.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -176,6 +177,7 @@ perform::Context make_context(Invocation const& invocation, Bundle const& bundle
     context.state.owner = host.euid;
     context.state.has_process = bundle.spec.process.has_value();
     context.state.has_keyring = !request.no_new_keyring;
+    context.state.own_pid_namespace = bundle.spec.linux.creates(CLONE_NEWPID);
     return context;
 }
 
@@ -309,18 +311,29 @@ Result<spec::Spec> recorded_spec(state::ContainerDir const& directory) {
     return spec::parse_spec(TRY(directory.read_config()), ignored);
 }
 
+Result<std::optional<spec::Spec>> recorded_spec_with(state::ContainerDir const& directory,
+                                                     std::initializer_list<std::string_view> members) {
+    auto const config = TRY(directory.read_config());
+    // A letter of a name may be escaped; a file without its end may have lost it.
+    auto const has = [&](std::string_view word) { return config.find(word) != std::string::npos; };
+    if (std::ranges::none_of(members, has) && !has("\\u") && trim(config).ends_with('}'))
+        return std::nullopt;
+    std::vector<std::string> ignored;
+    return TRY(spec::parse_spec(config, ignored));
+}
+
 Result<void> delete_container(state::ContainerDir& directory, state::Record const& record, int init,
                               HostFacts const& host, perform::Ending ending) {
     TRY(perform::destroy(record, init, host.cgroup2_mount, kernel::Deadline::after(delete_limit)));
     TRY(perform::remove_unit(record, host, kernel::Deadline::after(delete_limit)));
     TRY(perform::remove_resctrl_groups(record, host, ending, kernel::Deadline::after(reaping_limit)));
-    auto const spec = recorded_spec(directory);
+    auto const spec = recorded_spec_with(directory, {"poststop"});
     // A create that failed early has not written it yet.
     if (!spec && spec.error().errno_value != ENOENT)
         log_warning(concat("delete ", record.id, ": no poststop hooks are run: ", spec.error().message));
-    auto const hooks = spec ? plan::make_hooks(*spec, spec::HookKind::poststop) : std::nullopt;
+    auto const hooks = spec && *spec ? plan::make_hooks(**spec, spec::HookKind::poststop) : std::nullopt;
     if (hooks) {
-        auto const state = state::hook_state(record, spec->oci_version, spec->annotations, hooks->status, 0);
+        auto const state = state::hook_state(record, (*spec)->oci_version, (*spec)->annotations, hooks->status, 0);
         // runtime.md#lifecycle step 13: a failure is a warning and the remaining hooks go on.
         for (auto const& hook : hooks->hooks)
             if (auto done = perform::run_hook(hook, record.bundle, state); !done)

@@ -5,6 +5,20 @@
 
 namespace oci::commands {
 
+namespace {
+
+/// As state::look_at() would find it: it has just been made, and its init is our child, whose number nobody else gets.
+Result<state::Container> just_created(perform::Context const& context) {
+    return state::Container{.status = state::Status::created,
+                            .record = context.record,
+                            .state = context.state,
+                            .created = context.state.created,
+                            .owner = context.state.owner,
+                            .pidfd = TRY(kernel::pidfd_open(context.state.pid))};
+}
+
+} // namespace
+
 /// create, start, and in the foreground: wait and delete.
 Result<int> run_run(Invocation const& invocation) {
     bool const detach = invocation.options.flag("detach");
@@ -13,7 +27,7 @@ Result<int> run_run(Invocation const& invocation) {
     auto created = TRY(create_container(invocation, detach ? Purpose::run_detached : Purpose::run_in_foreground));
     auto& context = created.context;
     auto const run = [&]() -> Result<int> {
-        auto const container = TRY(state::look_at(*context.directory, context.host.cgroup2_mount));
+        auto const container = TRY(just_created(context));
         auto notify = TRY(listen_for_ready(*context.directory));
         TRY(start_container(*context.directory, container, created.spec, context.host));
         if (!detach)

@@ -34,7 +34,8 @@ Result<int> run_start(Invocation const& invocation) {
     auto const container = TRY(state::look_at(directory, host.cgroup2_mount));
     TRY(check_startable(container));
     auto notify = TRY(listen_for_ready(directory));
-    TRY(start_container(directory, container, TRY(recorded_spec(directory)), host));
+    auto const spec = TRY(recorded_spec_with(directory, {"startContainer", "poststart", "listenerPath"}));
+    TRY(start_container(directory, container, spec.value_or(spec::Spec()), host));
     wait_until_ready(notify, container.state->pid, container.pidfd.get());
     return 0;
 }

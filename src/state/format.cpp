@@ -135,6 +135,7 @@ Result<State> parse_state(std::string_view text) {
     state.has_process = TRY(flag_member(object, "hasProcess"));
     state.devices_updated = TRY(flag_member(object, "devicesUpdated"));
     state.has_keyring = TRY(flag_member(object, "hasKeyring"));
+    state.own_pid_namespace = TRY(flag_member(object, "ownPidNamespace"));
     return state;
 }
 
@@ -180,6 +181,7 @@ std::string to_json(State const& state) {
     object["hasProcess"] = state.has_process;
     object["devicesUpdated"] = state.devices_updated;
     object["hasKeyring"] = state.has_keyring;
+    object["ownPidNamespace"] = state.own_pid_namespace;
     return sealed_text(object);
 }
 
