@@ -202,9 +202,10 @@ private:
     std::vector<CallNumber> multiplexed(int pseudo_number) {
         char const* const multiplexer = pseudo_number > -200 ? "socketcall" : "ipc";
         int const number = seccomp_syscall_resolve_name_arch(token_, multiplexer);
-        std::vector<CallNumber> numbers;
-        if (number >= 0)
-            numbers.push_back({static_cast<std::uint32_t>(number), static_cast<std::uint32_t>(-pseudo_number % 100)});
+        if (number < 0)
+            return {};
+        std::vector<CallNumber> numbers = {
+            {static_cast<std::uint32_t>(number), static_cast<std::uint32_t>(-pseudo_number % 100)}};
         if (direct_.empty())
             find_direct_numbers();
         for (auto const& [pseudo, direct] : direct_)

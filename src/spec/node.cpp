@@ -191,6 +191,16 @@ std::vector<Node> Node::objects() const {
 
 std::vector<std::string> Node::texts() const {
     std::vector<std::string> texts;
+    // Profiles of seccomp have hundreds, and an element as a node costs more than its text.
+    auto const is_plain = [](json const& value) {
+        auto const* const text = value.get_ptr<std::string const*>();
+        return text != nullptr && text->find('\0') == std::string::npos;
+    };
+    if (value_ != nullptr && value_->is_array() && std::ranges::all_of(*value_, is_plain)) {
+        for (auto const& value : *value_)
+            texts.push_back(value.get_ref<std::string const&>());
+        return texts;
+    }
     for (auto const& node : elements())
         texts.push_back(node.text());
     return texts;
