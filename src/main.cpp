@@ -27,6 +27,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "base/trace.h"
 #include "commands/common.h"
 #include "kernel/file.h"
 #include "kernel/outer_filter.h"
@@ -118,6 +119,7 @@ int run_command(CommandLine const& command, ParsedLine line, Invocation invocati
     for (auto const& [name, run] : table) {
         if (name != command.name)
             continue;
+        TraceSpan const span(name);
         auto const exit_code = run(invocation);
         return exit_code ? *exit_code : report(command, arguments, exit_code.error());
     }
@@ -156,6 +158,7 @@ Result<int> run(std::vector<std::string> const& words) {
     auto const line = TRY(parse_options(global_options(), rest, OptionPlace::before_arguments));
     Invocation invocation{program, TRY(check_global_options(line.options)), {}, {}, inherited};
     static auto const log_file = TRY(set_up_log(invocation.global));
+    static auto const trace_file = TRY(set_up_trace(invocation.global.trace, join(line.arguments, " ")));
     if (line.options.flag("help"))
         return run_help(invocation);
     if (line.options.flag("version"))

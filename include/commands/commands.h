@@ -20,6 +20,7 @@ struct GlobalOptions {
     std::string log;  ///< path; "" without --log
     LogFormat log_format = LogFormat::text;
     std::optional<LogLevel> log_level;
+    std::string trace; ///< path; "" without --trace
     CgroupManager cgroup_manager = CgroupManager::cgroupfs;
     std::optional<bool> rootless; ///< unset: auto
 };

@@ -24,6 +24,8 @@ Result<GlobalOptions> check_global_options(ParsedOptions const& options);
 /// Opens the log file (at once, because engines read it after every failure) and configures base/log.
 /// The descriptor must live as long as there is something to log.
 Result<kernel::Fd> set_up_log(GlobalOptions const& global);
+/// Opens the file for base/trace, where there is a path, likewise. `name`: what is done, for the picture.
+Result<kernel::Fd> set_up_trace(std::string const& path, std::string_view name);
 
 /// Standard output.
 Result<void> print(std::string_view text);

@@ -23,6 +23,7 @@ constexpr std::array global = std::to_array<Option>({
     {"log-format", "", Kind::text, "FORMAT", "text (default) or json"},
     {"log-level", "", Kind::text, "LEVEL", "debug, info, warning or error (default: warning, with --log error)"},
     {"debug", "", Kind::flag, "", "the same as --log-level debug"},
+    {"trace", "", Kind::text, "FILE", "append when each step began and how long it took (opens in ui.perfetto.dev)"},
     {"cgroup-manager", "", Kind::text, "NAME", "cgroupfs (default), systemd, or disabled"},
     {"systemd-cgroup", "", Kind::flag, "", "the same as --cgroup-manager systemd"},
     {"rootless", "", Kind::text, "VALUE",

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands/common.h"
 
+#include <cerrno>
 #include <cstdlib>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <vector>
 
+#include "base/trace.h"
 #include "kernel/file.h"
 #include "kernel/host.h"
 #include "spec/parse.h"
@@ -82,6 +84,7 @@ Result<GlobalOptions> check_global_options(ParsedOptions const& options) {
     global.log = TRY(log_path(options.text("log")));
     global.log_format = TRY(choose(formats, options.text("log-format", "text"), "unknown log-format"));
     global.log_level = TRY(log_level(options));
+    global.trace = options.text("trace");
     global.cgroup_manager = TRY(cgroup_manager(options));
     global.rootless = TRY(choose(rootless, options.text("rootless", "auto"), "unknown value of --rootless:"));
     return global;
@@ -94,6 +97,20 @@ Result<kernel::Fd> set_up_log(GlobalOptions const& global) {
             in_context(kernel::openat(AT_FDCWD, global.log, O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY, 0644), "log"));
     log_configure({.file_descriptor = file.get(), .format = global.log_format, .level = global.log_level});
     return file;
+}
+
+Result<kernel::Fd> set_up_trace(std::string const& path, std::string_view name) {
+    if (path.empty())
+        return kernel::Fd();
+    constexpr int flags = O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY;
+    auto file = kernel::openat(AT_FDCWD, path, flags | O_EXCL, 0644);
+    if (file)
+        TRY(in_context(kernel::write_all(file->get(), "[\n"), "--trace ", path));
+    else if (file.error().errno_value == EEXIST)
+        file = kernel::openat(AT_FDCWD, path, flags, 0644);
+    auto opened = TRY(in_context(std::move(file), "--trace"));
+    trace_to(opened.get(), name);
+    return opened;
 }
 
 Result<void> print(std::string_view text) {
@@ -145,6 +162,7 @@ Result<std::string> read_config(std::string const& bundle) {
 }
 
 Result<Bundle> load_bundle(std::string const& path) {
+    TraceSpan const span("read config.json");
     Bundle bundle;
     bundle.path = path;
     bundle.config = TRY(read_config(path));
@@ -181,6 +199,7 @@ plan::CgroupDriver cgroup_driver(CgroupManager manager) {
 Result<HostFacts> supported_host(NeedCgroup need) {
     constexpr unsigned oldest_major = 5;
     constexpr unsigned oldest_minor = 14; // cgroup.kill
+    TraceSpan const span("observe the host");
     auto host = TRY(kernel::observe_host());
     if (host.kernel_major < oldest_major || (host.kernel_major == oldest_major && host.kernel_minor < oldest_minor))
         return fail("Linux ", host.kernel_release, " is too old, ", oldest_major, ".", oldest_minor,

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <fcntl.h>
 
+#include "base/trace.h"
 #include "kernel/file.h"
 #include "kernel/host.h"
 #include "perform/cgroup_folder.h"
@@ -105,6 +106,7 @@ Result<pid_t> any_process(state::Record const& record, std::string const& cgroup
 
 Result<void> destroy(state::Record const& record, int init, std::string const& cgroup2_mount,
                      kernel::Deadline deadline) {
+    TraceSpan const span("end the processes and remove the cgroup");
     TRY(kill_container(record, init, cgroup2_mount, deadline));
     // A cgroup that was there before the container is not ours to delete (runtime.md#delete).
     bool const same_boot = record.boot_id == TRY(kernel::boot_id());

@@ -11,6 +11,7 @@
 #include <string>
 #include <unistd.h>
 
+#include "base/trace.h"
 #include "kernel/file.h"
 #include "kernel/process.h"
 #include "kernel/signals.h"
@@ -127,6 +128,7 @@ Result<std::optional<int>> handle_signals(int signals, ForegroundProcess const& 
 } // namespace
 
 Result<int> wait_in_foreground(ForegroundProcess const& process) {
+    TraceSpan const span("wait for the program's end");
     auto const signals = TRY(kernel::signal_descriptor());
     TerminalCopy copy(process.terminal);
     // It may have ended before there was a descriptor to tell.

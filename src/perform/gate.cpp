@@ -3,6 +3,7 @@
 
 #include <cerrno>
 
+#include "base/trace.h"
 #include "perform/turn.h"
 
 namespace oci::perform {
@@ -21,6 +22,7 @@ bool nobody_waits(Error const& error) {
 
 Result<StartAnswer> open_gate(state::ContainerDir const& directory, kernel::Deadline deadline,
                               SeccompAgent const& agent, pid_t init) {
+    TraceSpan const span("open the start gate, until the program runs");
     auto const gate = directory.connect_gate();
     if (!gate)
         return nobody_waits(gate.error()) ? Result<StartAnswer>(StartAnswer{Kind::not_waiting, gate.error()})

@@ -9,6 +9,7 @@
 
 #include "base/defer.h"
 #include "base/names.h"
+#include "base/trace.h"
 #include "kernel/credentials.h"
 #include "kernel/file.h"
 #include "kernel/signals.h"
@@ -169,6 +170,7 @@ Result<kernel::ClonedProcess> clone_by_joiner(steps::StartInit const& operation,
 /// In the newborn set-up child: give up what is the runtime's alone.
 Result<void> become_container_side(Context& context, kernel::Fd wire) {
     context.self = steps::Actor::container;
+    trace_on(TraceTrack::container);
     context.wire = std::move(wire);
     // Its copy of the lock would outlive a killed runtime.
     if (context.directory)

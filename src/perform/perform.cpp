@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/trace.h"
 #include "kernel/sealed.h"
 #include "perform/exec_process.h"
 #include "perform/finisher_image.h"
@@ -61,6 +62,7 @@ std::string pointer_of(Operation const& operation) {
 Result<void> apply_step(steps::Operation const& operation, Context& context) {
     if (log_enabled(LogLevel::debug))
         log_debug(concat(steps::actor_name(context.self), ": ", steps::describe(operation)));
+    TraceSpan const span(trace_enabled() ? steps::describe(operation) : "");
     auto result = std::visit(
         [&]<typename Operation>(Operation const& it) -> Result<void> {
             if constexpr (Applicable<Operation>)
@@ -90,6 +92,7 @@ Error init_is_gone(Context& context) {
 
 /// The runtime waits until the container's side hands the turn back.
 Result<void> await_turn_back(Context& context, kernel::Deadline deadline) {
+    TraceSpan const span("wait for the container's side");
     while (true) {
         auto received = receive_message(context.wire.get(), deadline);
         // ECONNRESET: it ended with a message of ours unread.
@@ -155,6 +158,7 @@ Result<void> hand_over(Context& context) {
 }
 
 Result<void> prepare_finisher(steps::Plan const& plan, Context& context) {
+    TraceSpan const span("prepare the finisher");
     context.finisher = TRY(in_context(kernel::sealed_program("finisher", finisher_image()), "prepare the finisher"));
     std::vector<int> joined;
     for (auto const& descriptor : context.joined)
@@ -204,6 +208,7 @@ Result<void> await_gate(Context& context) {
 }
 
 Result<void> await_execution(Context& context, SeccompAgent const& agent) {
+    TraceSpan const span("wait for the program to start");
     auto const deadline = kernel::Deadline::after(turn_limit);
     while (true) {
         std::vector<kernel::Fd> descriptors;

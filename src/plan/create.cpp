@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 
+#include "base/trace.h"
 #include "plan/cgroup.h"
 #include "plan/systemd.h"
 #include "plan/topics.h"
@@ -205,6 +206,7 @@ spec::Spec with_notify_socket(spec::Spec spec, std::string const& folder) {
 }
 
 Result<steps::Plan> make_plan(spec::Spec const& spec, HostFacts const& host, CreateRequest const& request) {
+    TraceSpan const span("plan");
     TRY(check_rights(spec, host));
     if (spec.process)
         TRY(check_groups(spec, *spec.process, host));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <sched.h>
 
+#include "base/trace.h"
 #include "plan/topics.h"
 
 namespace oci::plan {
@@ -55,6 +56,7 @@ void append_affinity(std::string const& cpus, bool of_runtime, steps::Plan& plan
 } // namespace
 
 Result<steps::Plan> make_exec_plan(spec::Spec const& spec, HostFacts const& host, ExecRequest const& request) {
+    TraceSpan const span("plan");
     auto const& process = request.process;
     TRY(check_user(spec, process.user));
     TRY(check_groups(spec, process, host));

@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 
+#include "base/trace.h"
 #include "kernel/file.h"
 #include "kernel/socket.h"
 
@@ -192,6 +193,7 @@ Result<ContainerDir> ContainerDir::open(std::string const& root, std::string con
 
 Result<ContainerDir> ContainerDir::open_locked(std::string const& root, std::string const& id,
                                                kernel::Deadline deadline) {
+    TraceSpan const span("lock the state");
     TRY(check_id(id));
     TRY(check_root(root));
     auto root_directory = kernel::openat(AT_FDCWD, root, O_PATH | O_DIRECTORY);
@@ -315,6 +317,7 @@ Result<std::optional<kernel::Fd>> ContainerDir::open_notify_folder() const {
 }
 
 Result<void> ContainerDir::remove() {
+    TraceSpan const span("remove the state");
     std::vector<std::string> temporary;
     for (auto const& name : TRY(in_context(kernel::list_directory(get()), path()))) {
         if (!is_known(name))
