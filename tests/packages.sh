@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages that the build and the tests need; what is there already costs nothing.
-# usage: tests/packages.sh build|container|tests|fuzz|validation|vm|bench|engines...
+# usage: tests/packages.sh build|container|tests|fuzz|validation|vm|figures|bench|engines...
 set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config git nlohmann-json3-dev libseccomp-dev libcap-dev libexpected-dev musl-tools)
@@ -16,9 +16,11 @@ validation=(golang-go)
 # The virtual machine, and what its systemd needs: its root is this machine's.
 vm=(qemu-system-x86 busybox-static kmod cpio xz-utils zstd iproute2 systemd dbus dbus-user-session libpam-systemd
     uidmap containernetworking-plugins slirp4netns jq runc procps apparmor secilc criu)
+# What counts system calls, and the profile of seccomp that engines use.
+figures=(strace golang-github-containers-common)
+# The runtimes to compare with.
+bench=(runc crun "${figures[@]}")
 # Those that run containers, and the runtimes to compare with.
-# The runtimes to compare with, and the profile of seccomp that engines use.
-bench=(runc crun strace golang-github-containers-common)
 engines=(podman conmon catatonit buildah containerd docker.io runc crun fuse-overlayfs slirp4netns)
 
 declare -A wanted
@@ -30,10 +32,11 @@ for list in "$@"; do
     fuzz) for package in "${fuzz[@]}"; do wanted[$package]=1; done ;;
     validation) for package in "${validation[@]}"; do wanted[$package]=1; done ;;
     vm) for package in "${vm[@]}"; do wanted[$package]=1; done ;;
+    figures) for package in "${figures[@]}"; do wanted[$package]=1; done ;;
     bench) for package in "${bench[@]}"; do wanted[$package]=1; done ;;
     engines) for package in "${engines[@]}"; do wanted[$package]=1; done ;;
     *)
-        echo "packages.sh: no list named '$list' (build, container, tests, fuzz, validation, vm, bench, engines)" >&2
+        echo "packages.sh: no list named '$list' (build, container, tests, fuzz, validation, vm, figures, bench, engines)" >&2
         exit 1
         ;;
     esac

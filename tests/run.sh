@@ -17,13 +17,14 @@
 #   selinux      labels, and the program of the suite for them, in a virtual machine that enforces an SELinux policy
 #   systemd      the systemd driver and rootless containers, in a virtual machine with systemd
 #   engines      podman, Docker and others with oci-run and with another runtime, in a virtual machine with systemd
+#   figures      system calls, memory and size, which may not grow
 #   fields       the table of config.json's fields, out of what the groups before it have shown: not alone
-# --full: the unit tests, too, with sanitizers, and the engines; longer fuzzing, more below filters. Without GROUP: all
-# others of them.
+# --full: the unit tests, too, with sanitizers; every point of the faults, longer fuzzing, more below filters. Without
+# GROUP: all of them.
 set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$repository"
-groups=(unit schema plans lint containers faults security fuzz validation asan vm validation_vm selinux systemd fields)
+groups=(unit schema plans lint containers faults security fuzz validation asan vm validation_vm selinux systemd engines figures fields)
 
 build() { # PRESET [TARGET...]
     local preset=$1
@@ -138,6 +139,10 @@ group_engines() {
     build release
     tests/engines/run.sh
 }
+group_figures() {
+    build release
+    tests/bench/figures.sh
+}
 group_fields() { tests/field_table.py "$OCI_RUN_FIELD_LINES"; }
 group_asan_unit() {
     build asan
@@ -152,8 +157,8 @@ fi
 wanted=()
 for word in "$@"; do
     case $word in
-    --full) groups+=(asan_unit engines) && export FULL=yes ;;
-    -*) sed -n 's/^# \{0,1\}//; 3,22p' "${BASH_SOURCE[0]}" && exit 1 ;;
+    --full) groups+=(asan_unit) && export FULL=yes ;;
+    -*) sed -n 's/^# \{0,1\}//; 3,23p' "${BASH_SOURCE[0]}" && exit 1 ;;
     *)
         declare -F "group_$word" >/dev/null || { echo "tests/run.sh: no group named '$word'" >&2 && exit 1; }
         wanted+=("$word")

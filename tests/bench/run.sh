@@ -17,5 +17,5 @@ trap 'rm -rf "$tools"' EXIT
 kernel_headers=(-idirafter /usr/include -idirafter "/usr/include/$(uname -m)-linux-gnu")
 musl-gcc "${kernel_headers[@]}" -O2 -static -Wall -Wextra -Werror -o "$tools/floor" "$here/floor.c"
 musl-gcc -O2 -static -Wall -Wextra -Werror -o "$tools/measure" "$here/measure.c"
-gcc -O2 -static -nostdlib -ffreestanding -fno-stack-protector -Wall -Wextra -Werror -o "$tools/payload" "$here/payload.c"
+"$here/payload.sh" "$tools/payload"
 "$repository/tests/containers/run.sh" --command /usr/bin/python3 "$here/bench.py" "$tools" "$@"
