@@ -97,8 +97,9 @@ void poll_all(int signals, int gate, Callers const& callers, bool& signal_came, 
     watched[1] = {.fd = gate, .events = POLLIN, .revents = 0};
     for (std::size_t index = 0; index < callers.count(); ++index)
         watched[2 + index] = {.fd = callers[index], .events = POLLIN, .revents = 0};
+    // The container is created by now: an error here, such as want of memory, does not undo that. It is waited out.
     if (::poll(watched, 2 + callers.count(), -1) < 0 && errno != EINTR && errno != EAGAIN) // poll(2), ERRORS and NOTES
-        fail(errno, "poll");
+        (void)::usleep(10000);
     if ((watched[1].revents & (POLLERR | POLLNVAL)) != 0) // not a listening socket: nobody can ever say start
         leave(1);
     signal_came = watched[0].revents != 0;
@@ -110,6 +111,7 @@ void poll_all(int signals, int gate, Callers const& callers, bool& signal_came, 
 void wait_for_start(Process& process) {
     if (process.gate < 0)
         refuse("no gate");
+    int const signals = open_signals();
     // The runtime that created the container may end now, or has ended; nothing is sent before somebody says start.
     (void)send_message(MessageKind::turn, 0, {});
     speak_to(-1);
@@ -117,7 +119,6 @@ void wait_for_start(Process& process) {
     process.wire = -1;
 
     Callers callers;
-    int const signals = open_signals();
     while (process.connection < 0) {
         bool signal_came = false;
         bool caller_came = false;
