@@ -158,7 +158,8 @@ Result<int> run(std::vector<std::string> const& words) {
     auto const line = TRY(parse_options(global_options(), rest, OptionPlace::before_arguments));
     Invocation invocation{program, TRY(check_global_options(line.options)), {}, {}, inherited};
     static auto const log_file = TRY(set_up_log(invocation.global));
-    static auto const trace_file = TRY(set_up_trace(invocation.global.trace, join(line.arguments, " ")));
+    static auto const trace_file =
+        TRY(set_up_trace(invocation.global.trace, line.arguments.empty() ? "" : line.arguments[0]));
     if (line.options.flag("help"))
         return run_help(invocation);
     if (line.options.flag("version"))

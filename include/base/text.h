@@ -18,11 +18,16 @@ namespace oci {
 class Part {
 public:
     template <std::convertible_to<std::string_view> Text>
-    Part(Text const& text) : kind_(Kind::text), text_(text) {}
-    Part(char character) : kind_(Kind::character), number_(static_cast<unsigned char>(character)) {}
+    Part(Text const& text)
+        : kind_(Kind::text)
+        , text_(text) {}
+    Part(char character)
+        : kind_(Kind::character)
+        , number_(static_cast<unsigned char>(character)) {}
     template <std::integral Number>
     requires(!std::same_as<Number, char> && !std::same_as<Number, bool>) Part(Number number)
-        : kind_(number < 0 ? Kind::negative : Kind::natural), number_(static_cast<std::uint64_t>(number)) {}
+        : kind_(number < 0 ? Kind::negative : Kind::natural)
+        , number_(static_cast<std::uint64_t>(number)) {}
 
     void append_to(std::string& out) const;
 

@@ -11,8 +11,8 @@
 // preserved ones after them); everything else that is open is closed by the finisher's first act.
 //
 // create: the finisher sends `turn` (ready); the runtime saves the state and hands the turn back together with it; the
-// finisher sends `turn` once more (it has got it), closes the wire and waits at the gate for `start`. End of file at the gate then means that the program runs
-// (execve closes the connection), unless `failed` came before.
+// finisher sends `turn` once more (it has got it), closes the wire and waits at the gate for `start`. End of file at
+// the gate then means that the program runs (execve closes the connection), unless `failed` came before.
 //
 // exec: the outer half joins the namespaces, starts the inner half as a child of the runtime, tells its pid by
 // `process` and ends. The inner half says nothing before that. It does the other records (with or without a `turn`

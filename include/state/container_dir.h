@@ -44,12 +44,12 @@ struct State {
     std::string created; ///< RFC 3339 with nanoseconds, UTC
     std::string rootfs;  ///< absolute
     std::map<std::string, std::string> annotations;
-    pid_t pid = 0;                ///< init, as the runtime sees it
-    std::uint64_t start_time = 0; ///< of that pid, clock ticks since boot
-    std::uint32_t owner = 0;      ///< uid that created it
-    bool has_process = true;      ///< config.json had "process"
-    bool devices_updated = false; ///< `update` has replaced the device rules of config.json
-    bool has_keyring = true;      ///< not the session keyring of its creator; so it is for `exec`
+    pid_t pid = 0;                 ///< init, as the runtime sees it
+    std::uint64_t start_time = 0;  ///< of that pid, clock ticks since boot
+    std::uint32_t owner = 0;       ///< uid that created it
+    bool has_process = true;       ///< config.json had "process"
+    bool devices_updated = false;  ///< `update` has replaced the device rules of config.json
+    bool has_keyring = true;       ///< not the session keyring of its creator; so it is for `exec`
     bool own_pid_namespace = true; ///< a new one: the kernel ends everything in it together with init
     bool operator==(State const&) const = default;
 };

@@ -62,10 +62,10 @@ struct OpenMountSources {
 
 /// Clones the rootfs and attaches it over itself; from here on "/" of the container is that mount.
 struct AttachRootfs {
-    std::string path;         ///< on the host
-    bool stays_slave = false; ///< rootfsPropagation "slave": later mounts of the host below it appear in the container
+    std::string path;          ///< on the host
+    bool stays_slave = false;  ///< rootfsPropagation "slave": later mounts of the host below it appear in the container
     bool among_shared = false; ///< rootfsPropagation "shared": so is the mount it lies in, which pivot_root(2) refuses
-    bool staged = false;      ///< as StageMounts has it
+    bool staged = false;       ///< as StageMounts has it
     bool operator==(AttachRootfs const&) const = default;
 };
 

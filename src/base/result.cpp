@@ -3,7 +3,9 @@
 
 namespace oci {
 
-Error::Error(std::string text, int value) : message(std::move(text)), errno_value(value) {}
+Error::Error(std::string text, int value)
+    : message(std::move(text))
+    , errno_value(value) {}
 Error::Error(Error const& other) = default;
 Error::Error(Error&& other) noexcept = default;
 Error& Error::operator=(Error const& other) = default;

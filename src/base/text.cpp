@@ -57,8 +57,8 @@ std::string rfc3339_nano(std::int64_t seconds, long nanoseconds) {
     auto const day = std::chrono::floor<std::chrono::days>(time);
     std::chrono::year_month_day const date(day);
     std::chrono::hh_mm_ss const clock(time - day);
-    auto out = concat(digits(static_cast<int>(date.year()), 4), "-", digits(static_cast<unsigned>(date.month()), 2), "-",
-                      digits(static_cast<unsigned>(date.day()), 2), "T", digits(clock.hours().count(), 2), ":",
+    auto out = concat(digits(static_cast<int>(date.year()), 4), "-", digits(static_cast<unsigned>(date.month()), 2),
+                      "-", digits(static_cast<unsigned>(date.day()), 2), "T", digits(clock.hours().count(), 2), ":",
                       digits(clock.minutes().count(), 2), ":", digits(clock.seconds().count(), 2));
     if (nanoseconds != 0) {
         out += concat(".", digits(nanoseconds, 9));

@@ -25,8 +25,8 @@ std::string microseconds(Clock::duration time) {
 
 /// One write(2) for a whole line, so that the lines of several processes do not mix.
 void write_event(std::string_view phase, std::string_view name, std::string_view more) {
-    auto const line = concat(R"({"ph":")", phase, R"(","name":)", json_string(name), R"(,"pid":)", process, R"(,"tid":)",
-                             static_cast<int>(track), more, "},\n");
+    auto const line = concat(R"({"ph":")", phase, R"(","name":)", json_string(name), R"(,"pid":)", process,
+                             R"(,"tid":)", static_cast<int>(track), more, "},\n");
     [[maybe_unused]] auto const ignored = ::write(file, line.data(), line.size());
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "commands/common.h"
 
-#include <cerrno>
 #include <cstdlib>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <vector>
@@ -102,15 +102,18 @@ Result<kernel::Fd> set_up_log(GlobalOptions const& global) {
 Result<kernel::Fd> set_up_trace(std::string const& path, std::string_view name) {
     if (path.empty())
         return kernel::Fd();
-    constexpr int flags = O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY;
-    auto file = kernel::openat(AT_FDCWD, path, flags | O_EXCL, 0644);
-    if (file)
-        TRY(in_context(kernel::write_all(file->get(), "[\n"), "--trace ", path));
-    else if (file.error().errno_value == EEXIST)
-        file = kernel::openat(AT_FDCWD, path, flags, 0644);
-    auto opened = TRY(in_context(std::move(file), "--trace"));
-    trace_to(opened.get(), name);
-    return opened;
+    // O_NONBLOCK: opening a fifo would wait for a reader.
+    constexpr int flags = O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK;
+    auto file = TRY(in_context(kernel::openat(AT_FDCWD, path, flags, 0600), "--trace"));
+    TRY(in_context(kernel::lock_exclusively(file.get(), kernel::Deadline::after(lock_limit)), "--trace ", path));
+    auto const status = TRY(in_context(kernel::fstat(file.get()), "--trace ", path));
+    if (!S_ISREG(status.st_mode))
+        return fail("--trace: ", path, " is not a regular file");
+    if (status.st_size == 0)
+        TRY(in_context(kernel::write_all(file.get(), "[\n"), "--trace ", path));
+    TRY(in_context(kernel::flock(file.get(), LOCK_UN), "--trace ", path));
+    trace_to(file.get(), name);
+    return file;
 }
 
 Result<void> print(std::string_view text) {

@@ -168,7 +168,6 @@ perform::Context make_context(Invocation const& invocation, Bundle const& bundle
     perform::Context context;
     context.host = host;
     context.root = state_root(invocation.global, host);
-    context.config = bundle.config;
     context.preserved_descriptors = request.preserved_descriptors;
     context.record.id = request.id;
     context.state.oci_version = bundle.spec.oci_version;
@@ -229,6 +228,7 @@ Result<Created> create_container(Invocation const& invocation, Purpose purpose, 
     // A signal must not interrupt half-way; the waits have deadlines.
     TRY(kernel::block_all_signals());
     auto context = make_context(invocation, bundle, host, request);
+    context.config = std::move(bundle.config);
     auto done = perform::perform(steps, context);
     if (done && purpose == Purpose::create) // the others find out when they open the gate
         done = perform::await_gate(context);
@@ -270,7 +270,11 @@ Result<void> start_container(state::ContainerDir& directory, state::Container co
     auto const agent = seccomp_agent(
         spec, state::hook_state(container.record, state.oci_version, state.annotations, "created", state.pid));
     auto answer = TRY(perform::open_gate(directory, start_deadline(spec), agent, state.pid));
-    if (answer.kind == perform::StartAnswer::Kind::not_waiting)
+    bool const nobody_waits = answer.kind == perform::StartAnswer::Kind::not_waiting;
+    if (nobody_waits &&
+        kernel::wait_for_exit(container.pidfd.get(), kernel::Deadline::after(std::chrono::seconds(0))).value_or(false))
+        return fail("the container's first process has ended before it was started");
+    if (nobody_waits)
         return fail("cannot start an already running container");
     auto started = [&]() -> Result<void> {
         if (answer.kind == perform::StartAnswer::Kind::failed)

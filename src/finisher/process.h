@@ -65,7 +65,8 @@ void load_seccomp(Arguments arguments, Process& process);
 [[noreturn]] void execute(Process& process);
 
 // signals.cpp
-/// Every signal blocked, broken pipes only an errno. Handlers went with execve(2), and what was ignored was reset before.
+/// Every signal blocked, broken pipes only an errno. Handlers went with execve(2), and what was ignored was reset
+/// before.
 void block_signals();
 /// Every signal and handler as at the start of a program (execve(2) would keep the mask and what is ignored).
 void reset_signals();

@@ -3,9 +3,9 @@
 
 #include <cerrno>
 #include <grp.h>
+#include <linux/securebits.h>
 #include <memory>
 #include <sys/capability.h>
-#include <linux/securebits.h>
 #include <sys/prctl.h>
 #include <type_traits>
 #include <unistd.h>
@@ -51,7 +51,8 @@ Result<void> become(uid_t uid, gid_t gid, Groups groups) {
 
 Result<void> keep_capabilities_over_exec() {
     auto const own = TRY(raise_to_permitted(CAP_INHERITABLE));
-    // Root gets what is inheritable by itself (capabilities(7), "Capabilities and execution of programs by root").
+    // Root gets what is inheritable by itself (capabilities(7), "Capabilities and execution of programs by root"), and
+    // so does that of a user namespace, in it.
     if (::geteuid() == 0 && (::prctl(PR_GET_SECUREBITS, 0UL, 0UL, 0UL, 0UL) & SECBIT_NOROOT) == 0)
         return {};
     for (cap_value_t capability = 0; capability < cap_max_bits(); ++capability) {

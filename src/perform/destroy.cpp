@@ -33,7 +33,7 @@ Result<bool> is_used(int cgroup) {
 
 /// Folders above the container's own that were made for it, or for another container in them, go too, as long as nobody
 /// else uses them.
-Result<void> remove_made_parents(state::Record const& record, std::string const& mount, kernel::Deadline deadline) {
+Result<void> remove_made_parents(state::Record const& record, std::string const& mount) {
     for (auto path = std::string(parent_path(record.cgroup_path)); path != "/"; path = parent_path(path)) {
         // The record knows of ours also where they could not be marked.
         bool const ours = path.size() >= record.cgroup_created.size();
@@ -44,15 +44,14 @@ Result<void> remove_made_parents(state::Record const& record, std::string const&
             return {};
         // Only an empty one: a sibling container may have come, and may have gone again.
         auto removed = remove_empty_cgroup(mount, path);
-        while (!removed && removed.error().errno_value == EBUSY && !deadline.passed()) {
-            auto const used = is_used(folder->get());
-            if (!used && !is_gone(used.error()))
-                return Failure(used.error());
-            if (used && *used)
+        for (int tries = 1; !removed && removed.error().errno_value == EBUSY && tries < 10; ++tries) {
+            if (is_used(folder->get()).value_or(false))
                 return {};
             removed = remove_empty_cgroup(mount, path);
         }
-        if (!removed && ours)
+        // Busy without being used: something is mounted there.
+        bool const left_to_others = !removed && (removed.error().errno_value == EBUSY || is_gone(removed.error()));
+        if (!removed && ours && !left_to_others)
             return in_context(removed, "remove cgroup ", path);
         if (!removed)
             return {};
@@ -113,7 +112,7 @@ Result<void> destroy(state::Record const& record, int init, std::string const& c
     if (!same_boot || record.cgroup_path.empty() || record.cgroup_created.empty())
         return {};
     TRY(remove_cgroup(cgroup2_mount, record.cgroup_path, deadline));
-    return remove_made_parents(record, cgroup2_mount, deadline);
+    return remove_made_parents(record, cgroup2_mount);
 }
 
 } // namespace oci::perform

@@ -170,7 +170,7 @@ Result<kernel::ClonedProcess> clone_by_joiner(steps::StartInit const& operation,
 /// In the newborn set-up child: give up what is the runtime's alone.
 Result<void> become_container_side(Context& context, kernel::Fd wire) {
     context.self = steps::Actor::container;
-    trace_on(TraceTrack::container);
+    trace_on(TraceTrack::container); // also with the event of this step, which we inherit: it ends with our birth
     context.wire = std::move(wire);
     // Its copy of the lock would outlive a killed runtime.
     if (context.directory)

@@ -2,6 +2,7 @@
 // Annotations org.systemd.property.NAME: which ones, and their values (GVariant text format, a small part of it).
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdlib>
 #include <type_traits>
 
@@ -142,7 +143,8 @@ private:
         std::string const copy(text); // as GVariant's texts, by strtod(3)
         char* end = nullptr;
         double const number = std::strtod(copy.c_str(), &end);
-        if (copy.empty() || copy[0] == ' ' || end != copy.c_str() + copy.size())
+        if (copy.find_first_not_of("0123456789.+-eE") != std::string::npos || copy.empty() ||
+            end != copy.c_str() + copy.size() || !std::isfinite(number))
             return fail("has a value of no known form: ", json_string(text));
         return BusValue(number);
     }

@@ -135,7 +135,8 @@ Result<State> parse_state(std::string_view text) {
     state.has_process = TRY(flag_member(object, "hasProcess"));
     state.devices_updated = TRY(flag_member(object, "devicesUpdated"));
     state.has_keyring = TRY(flag_member(object, "hasKeyring"));
-    state.own_pid_namespace = TRY(flag_member(object, "ownPidNamespace"));
+    if (object.contains("ownPidNamespace")) // not in files of older versions
+        state.own_pid_namespace = TRY(flag_member(object, "ownPidNamespace"));
     return state;
 }
 

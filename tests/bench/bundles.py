@@ -2,7 +2,6 @@
 """The measured bundles. a: a small one. b: what an engine writes. c: b in a user namespace. floor.c does their kernel work."""
 
 import json
-import os
 import pathlib
 import shutil
 

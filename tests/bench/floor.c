@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel's part of running a bundle costs: the system calls that bundles.py's bundles need, and nothing else (no
-// JSON, no state, no hand-over). No runtime can be faster; it is not a runtime.
-// usage: floor a|b|c FOLDER CGROUP [FILTER]
+// What the kernel's part of running a bundle costs: the system calls that bundles.py's bundles need, and nothing else
+// (no JSON, no state, no hand-over). No runtime can be faster; it is not a runtime. usage: floor a|b|c FOLDER CGROUP
+// [FILTER]
 //   FOLDER   of bundles.py      CGROUP  to make below it      FILTER  a compiled seccomp filter (struct sock_filter[])
 #define _GNU_SOURCE
 #include <errno.h>
@@ -54,7 +54,8 @@ static void make_devices(void) {
     static struct {
         char const* name;
         unsigned major, minor;
-    } const devices[] = {{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
+    } const devices[] = {{"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
+                         {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
     for (size_t i = 0; i < sizeof devices / sizeof *devices; ++i) {
         char target[64], source[64];
         snprintf(target, sizeof target, "dev/%s", devices[i].name);
@@ -74,8 +75,8 @@ static void make_devices(void) {
 }
 
 static void mask(void) {
-    static char const* const masked[] = {"asound",     "acpi",        "kcore",       "keys", "latency_stats", "timer_list",
-                                         "timer_stats", "sched_debug", "scsi"};
+    static char const* const masked[] = {"asound",     "acpi",        "kcore",       "keys", "latency_stats",
+                                         "timer_list", "timer_stats", "sched_debug", "scsi"};
     static char const* const read_only[] = {"bus", "fs", "irq", "sys", "sysrq-trigger"};
     char path[64];
     for (size_t i = 0; i < sizeof masked / sizeof *masked; ++i) {
@@ -160,7 +161,9 @@ static void limit_process(void) {
 static void limit_devices(int cgroup) {
 #define ALLOW_IF(major, minor)                                                                                         \
     {BPF_JMP | BPF_JNE | BPF_K, 4, 0, 3, major}, {BPF_JMP | BPF_JNE | BPF_K, 5, 0, 2, minor},                          \
-        {BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 1}, {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}
+        {BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 1}, {                                                                   \
+        BPF_JMP | BPF_EXIT, 0, 0, 0, 0                                                                                 \
+    }
     struct bpf_insn const program[] = {{BPF_LDX | BPF_MEM | BPF_W, 2, 1, 0, 0},
                                        {BPF_LDX | BPF_MEM | BPF_W, 4, 1, 4, 0},
                                        {BPF_LDX | BPF_MEM | BPF_W, 5, 1, 8, 0},

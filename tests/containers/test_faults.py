@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Damaged files, dying processes, and strangers: what must not be reached, killed or left behind."""
+import fcntl
 import os
 import signal
 import subprocess
@@ -133,10 +134,22 @@ def test_delete_while_a_poststart_hook_hangs(oci, bundle):
     wait_for(lambda: not alive("77703"))
 
 
+def is_unlocked(folder):
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
 def test_run_does_not_delete_another_container_of_its_name(oci, bundle):
     id = oci.new_id()
     process = oci.popen("run", "--bundle", bundle.sh("sleep 100000").write(), id, stderr=subprocess.DEVNULL)
     wait_for(lambda: "running" in oci("state", id).out)
+    wait_for(lambda: is_unlocked(oci.state_root / id))
     process.send_signal(signal.SIGSTOP)
     stopper = oci.popen("delete", "--force", id, stderr=subprocess.DEVNULL)
     # Its end is seen by the stopped parent only, which does not matter to delete.

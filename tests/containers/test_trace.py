@@ -2,6 +2,7 @@
 """--trace: where the time went, as a file that Perfetto opens."""
 
 import json
+import os
 
 
 def read(file):
@@ -39,9 +40,17 @@ def test_several_commands_in_one_file(oci, bundle):
     oci("--trace", file, "exec", container.id, "true").succeeded()
     oci("--trace", file, "delete", "--force", container.id).succeeded()
     events = read(file)
-    done = [event["args"]["name"].split()[0] for event in events if event["name"] == "process_name"]
+    done = [event["args"]["name"] for event in events if event["name"] == "process_name"]
     assert done == ["create", "start", "exec", "delete"]
     assert len({event["pid"] for event in events}) == 4
+
+
+def test_file_that_is_there(oci, bundle):
+    """As mktemp(1) leaves it."""
+    file = bundle.path / "trace.json"
+    file.touch()
+    oci.run(bundle.sh("true"), before=("--trace", file)).succeeded()
+    assert any(event["name"] == "run" for event in read(file))
 
 
 def test_nothing_is_inherited(oci, bundle):
@@ -51,4 +60,10 @@ def test_nothing_is_inherited(oci, bundle):
 
 
 def test_file_that_cannot_be_written(oci, bundle):
-    oci.run(bundle.sh("true"), before=("--trace", "/nowhere/trace")).failed("--trace: open /nowhere/trace: no such file or directory")
+    oci.run(bundle.sh("true"), before=("--trace", "/nowhere/trace")).failed(
+        "--trace: open /nowhere/trace: no such file or directory")
+    fifo = bundle.path / "fifo"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    oci.run(bundle, before=("--trace", fifo)).failed(f"--trace: {fifo} is not a regular file")
+    os.close(reader)

@@ -396,7 +396,7 @@ def one_error(lab, command, tally, who, entry, error):
     tally.add("points")
     if outcome.code == 0:
         tally.add("ok")
-        if (wrong := command.wrong(outcome)) and by_design(lab, outcome, error, wrong):
+        if (wrong := command.wrong(outcome)) and by_design(lab, command, outcome, error, wrong):
             tally.add("told")
         elif wrong:
             tally.flaw("silent_ok_wrong", f"{where}: {wrong} [{outcome.err.strip()}]")
@@ -409,12 +409,13 @@ def one_error(lab, command, tally, who, entry, error):
     delete_and_count(command, tally, where)
 
 
-def by_design(lab, outcome, error, wrong):
+def by_design(lab, command, outcome, error, wrong):
     """A new cgroup2, and in a user namespace a new sysfs, may be forbidden: then the host's is bound, as other runtimes do.
     And who waits for start is known by its socket, where EAGAIN means that many have called it."""
+    has_user_namespace = {"type": "user"} in command.bundle.linux["namespaces"]
     forbidden_mount = error in (errno.EPERM, errno.EBUSY) and \
         lab.call(outcome) in ("fsopen of child", "fsconfig of child", "fsmount of child") and \
-        all(" /sys" in line for line in wrong.split("; "))
+        all((" /sys" if has_user_namespace else " /sys/fs/cgroup ") in line for line in wrong.split("; "))
     full_queue = error == errno.EAGAIN and lab.call(outcome) == "connect of main" and \
         re.search('"status": ?"created"', wrong) is not None
     return forbidden_mount or full_queue or any(text in outcome.err for text in TOLD)

@@ -3,6 +3,7 @@
 #include "plan/plan.h"
 
 #include <sched.h>
+#include <sys/mount.h>
 
 #include <gtest/gtest.h>
 
@@ -193,6 +194,23 @@ TEST(Rootless, staging_is_for_those_who_may_mount) {
         ASSERT_TRUE(plan) << error_of(plan);
         EXPECT_EQ(find<steps::StageMounts>(*plan), nullptr);
         EXPECT_FALSE(find<steps::AttachRootfs>(*plan)->staged);
+    }
+}
+
+TEST(Rootfs, KnowsWhetherItLiesAmongSharedMounts) {
+    spec::Spec spec;
+    spec.process.emplace().args = {"sh"};
+    spec.process->cwd = "/";
+    spec.root.path = "rootfs";
+    spec.linux.namespaces = {{CLONE_NEWNS, ""}};
+    for (auto const& [propagation, expected] :
+         {std::pair{0UL, false}, std::pair{static_cast<unsigned long>(MS_PRIVATE), false},
+          std::pair{static_cast<unsigned long>(MS_SLAVE), false},
+          std::pair{static_cast<unsigned long>(MS_SHARED | MS_REC), true}}) {
+        spec.linux.rootfs_propagation = propagation;
+        auto const plan = make_create_plan(spec, HostFacts{}, request());
+        ASSERT_TRUE(plan) << error_of(plan);
+        EXPECT_EQ(find<steps::AttachRootfs>(*plan)->among_shared, expected) << propagation;
     }
 }
 
