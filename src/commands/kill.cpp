@@ -57,7 +57,8 @@ Result<void> kill_one(std::string const& root, std::string const& id, HostFacts 
 
 Result<int> run_kill(Invocation const& invocation) {
     auto const& arguments = invocation.arguments;
-    int const signal = arguments.size() > 1 ? TRY(parse_signal(arguments[1])) : SIGTERM;
+    bool const named = arguments.size() > 1 && !arguments[1].empty();
+    int const signal = named ? TRY(parse_signal(arguments[1])) : SIGTERM;
     bool const all = invocation.options.flag("all");
     auto const host = TRY(supported_host(NeedCgroup::no));
     auto const root = state_root(invocation.global, host);

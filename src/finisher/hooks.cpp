@@ -6,6 +6,7 @@
 #include <ctime>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -53,9 +54,9 @@ Hook read_hook(Arguments& arguments, Process const& process) {
     return hook;
 }
 
-/// The child: standard input is the state, output goes where the container's goes, nothing else is inherited.
-[[noreturn]] void become_hook(Hook const& hook, int input, int report) {
-    if (::dup2(input, 0) < 0)
+/// The child: standard input is the state, output is kept for an error's text, nothing else is inherited.
+[[noreturn]] void become_hook(Hook const& hook, int input, int output, int report) {
+    if (::dup2(input, 0) < 0 || ::dup2(output, 1) < 0 || ::dup2(output, 2) < 0)
         fail(errno, "dup2");
     mark_close_on_exec(3);
     reset_signals();
@@ -117,14 +118,39 @@ int execve_problem(int report) {
     return ::read(report, &problem, sizeof problem) == static_cast<ssize_t>(sizeof problem) ? problem : 0;
 }
 
+/// Memory instead of a pipe: a hook that prints much cannot stall us.
+int make_output() {
+    auto const output = static_cast<int>(::syscall(SYS_memfd_create, "output", MFD_CLOEXEC));
+    if (output < 0)
+        fail(errno, "memfd_create");
+    return output;
+}
+
+/// The end of what it printed, on one line: ": ..."; "" if it printed nothing.
+Line output_text(int output) {
+    constexpr off_t longest = 1024;
+    char text[longest];
+    off_t const size = ::lseek(output, 0, SEEK_END);
+    ssize_t length = ::pread(output, text, sizeof text, size > longest ? size - longest : 0);
+    while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == ' '))
+        --length;
+    if (length <= 0)
+        return Line();
+    for (ssize_t index = 0; index < length; ++index)
+        if (text[index] == '\n')
+            text[index] = ' ';
+    return Line(": ", std::string_view(text, static_cast<std::size_t>(length)));
+}
+
 void run_hook(Hook const& hook, std::string_view state) {
     Pipe input = make_pipe();
     Pipe report = make_pipe();
+    int output = make_output();
     int const pid = clone_process(0);
     if (pid < 0)
         fail(errno, "hook ", hook.path, ": clone");
     if (pid == 0)
-        become_hook(hook, input.out, report.in);
+        become_hook(hook, input.out, output, report.in);
     close_end(input.out);
     close_end(report.in);
     int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
@@ -144,12 +170,13 @@ void run_hook(Hook const& hook, std::string_view state) {
     if (int const problem = execve_problem(report.out); problem != 0)
         fail(problem, "hook ", hook.path, ": execve");
     if (WIFSIGNALED(status))
-        fail(0, "hook ", hook.path, ": killed by signal ", WTERMSIG(status));
+        fail(0, "hook ", hook.path, ": killed by signal ", WTERMSIG(status), output_text(output).view());
     if (WEXITSTATUS(status) != 0)
-        fail(0, "hook ", hook.path, ": exit status ", WEXITSTATUS(status));
+        fail(0, "hook ", hook.path, ": exit status ", WEXITSTATUS(status), output_text(output).view());
     close_end(pidfd);
     close_end(input.in);
     close_end(report.out);
+    close_end(output);
 }
 
 } // namespace

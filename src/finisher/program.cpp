@@ -87,6 +87,17 @@ char const* check(char const* path) {
     return path;
 }
 
+/// A missing one is put behind the others; an empty one counts as missing, as Docker relies on.
+void set_home(Process& process, std::size_t& count) {
+    char const** place = process.environment;
+    while (*place != nullptr && std::strncmp(*place, "HOME=", 5) != 0)
+        ++place;
+    bool const missing = *place == nullptr;
+    if (missing || (*place)[5] == '\0')
+        *place = home_variable(::geteuid());
+    count += missing ? 1 : 0;
+}
+
 } // namespace
 
 void find_program(Arguments execute, Process& process) {
@@ -96,8 +107,7 @@ void find_program(Arguments execute, Process& process) {
         refuse("no program");
     auto variables = string_array(execute);
     process.environment = variables.texts;
-    if (variable(process.environment, "HOME") == nullptr)
-        process.environment[variables.count++] = home_variable(::geteuid());
+    set_home(process, variables.count);
     if (execute.flag())
         process.environment[variables.count++] = remember(Line("LISTEN_PID=", ::getpid()));
 

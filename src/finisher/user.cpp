@@ -2,6 +2,8 @@
 #include "process.h"
 
 #include <cerrno>
+#include <cstring>
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -33,6 +35,16 @@ void own_stream(int stream, unsigned uid, bool new_terminal) {
         fail(errno, "fchown standard stream ", stream);
 }
 
+/// By this user namespace: user_namespaces(7), "The /proc/pid/setgroups file".
+bool setgroups_is_denied() {
+    char text[4]{};
+    int const file = ::open("/proc/self/setgroups", O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    bool const denied = file >= 0 && ::read(file, text, sizeof text) == 4 && std::memcmp(text, "deny", 4) == 0;
+    if (file >= 0)
+        (void)::close(file);
+    return denied;
+}
+
 /// The kernel wants 32-bit ids, the record has them as words.
 void set_groups(std::span<std::uint64_t const> words) {
     auto* const groups = static_cast<unsigned*>(allocate(words.size() * sizeof(unsigned)));
@@ -40,10 +52,11 @@ void set_groups(std::span<std::uint64_t const> words) {
         groups[index] = static_cast<unsigned>(words[index]);
     if (::syscall(SYS_setgroups, words.size(), groups) == 0)
         return;
-    // In a user namespace that denies setgroups there is nothing to do as long as nothing is asked and nothing is left.
-    bool const nothing_to_do = errno == EPERM && words.empty() && ::getgroups(0, nullptr) == 0;
-    if (!nothing_to_do)
-        fail(errno, "setgroups");
+    // Nobody may then, and the groups stay what they are.
+    if (int const problem = errno; problem != EPERM || !setgroups_is_denied())
+        fail(problem, "setgroups");
+    if (!words.empty())
+        warn("no additional groups: this user namespace denies setgroups");
 }
 
 } // namespace

@@ -212,7 +212,7 @@ public:
 
 private:
     void begin(RecordKind kind, steps::Operation const& operation) const {
-        writer_.begin(kind, steps::describe(operation));
+        writer_.begin(kind, steps::describe_briefly(operation));
     }
     void hook_program(steps::HookProgram const& hook) const {
         writer_.text(hook.path);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Paths that the container must not read, or not write. Done inside the new root, where links lead nowhere else.
+#include <cerrno>
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <sys/stat.h>
@@ -51,10 +52,19 @@ Result<void> mask(Covers& covers, int target) {
     return cover(covers.folder, target);
 }
 
+/// Not what is mounted below: a writable volume in a read-only folder stays writable, as with the other runtimes.
 Result<void> make_readonly(int target) {
     auto const copy = TRY(kernel::clone_tree(target, "", AT_EMPTY_PATH | AT_RECURSIVE));
-    TRY(kernel::mount_setattr(copy.get(), {.set = MOUNT_ATTR_RDONLY}, AT_RECURSIVE));
+    TRY(kernel::mount_setattr(copy.get(), {.set = MOUNT_ATTR_RDONLY}, 0));
     return kernel::attach_mount(copy.get(), target);
+}
+
+/// What the configuration names need not be in every image; anything else is an error, or it would not be protected.
+Result<kernel::Fd> open_if_there(Context const& context, std::string const& path) {
+    auto target = kernel::open_in_root(context.rootfs.get(), path, O_PATH);
+    if (!target && target.error().errno_value == ENOENT)
+        return kernel::Fd();
+    return target;
 }
 
 } // namespace
@@ -63,24 +73,19 @@ Result<void> apply(steps::MaskPaths const& operation, Context& context) {
     Covers covers;
     covers.file.mount = std::move(context.null_device);
     for (auto const& path : operation.paths) {
-        auto const target = kernel::open_in_root(context.rootfs.get(), path, O_PATH);
-        if (!target && is_missing(target.error()))
-            continue;
-        if (!target)
-            return Failure(target.error());
-        TRY(in_context(mask(covers, target->get()), path));
+        if (auto const target = TRY(open_if_there(context, path)))
+            TRY(in_context(mask(covers, target.get()), path));
     }
     return {};
 }
 
 Result<void> apply(steps::MakePathsReadonly const& operation, Context& context) {
     for (auto const& path : operation.paths) {
-        auto const target = kernel::open_in_root(context.rootfs.get(), path, O_PATH);
-        if (!target && is_missing(target.error()))
-            continue;
-        if (!target)
-            return Failure(target.error());
-        TRY(in_context(make_readonly(target->get()), path));
+        // Over the root a mount would be seen by nobody who has it already.
+        if (clean_path(path) == "/")
+            TRY(in_context(kernel::mount_setattr(context.rootfs.get(), {.set = MOUNT_ATTR_RDONLY}, 0), path));
+        else if (auto const target = TRY(open_if_there(context, path)))
+            TRY(in_context(make_readonly(target.get()), path));
     }
     return {};
 }

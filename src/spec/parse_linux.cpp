@@ -144,8 +144,10 @@ std::vector<Device> read_devices(Node const& list) {
         device.gid = entry["gid"].number<std::uint32_t>(0, greatest_id).value_or(0);
         if (!device.path.empty())
             device.path = clean_path(device.path);
+        if (std::ranges::find(devices, device) != devices.end())
+            continue; // engines list what they are asked for twice
         if (!device.path.empty() && !paths.insert(device.path).second)
-            path.problem("is given twice: ", in_quotes(device.path));
+            path.problem("is given twice, as different devices: ", in_quotes(device.path));
         devices.push_back(std::move(device));
     }
     return devices;

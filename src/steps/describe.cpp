@@ -291,6 +291,10 @@ std::string sentence(LoadSeccomp const& operation) {
         out += concat(", notify ", operation.listener);
     return out += ')';
 }
+/// Arguments, too, are not for the logs of engines.
+std::string summary(Execute const& operation) {
+    return concat("execute ", operation.arguments.empty() ? "" : argument_text(operation.arguments.front()));
+}
 /// Without the environment: `plan` and errors end up in logs, and passwords come in the environment.
 std::string sentence(Execute const& operation) {
     std::string out = "execute";

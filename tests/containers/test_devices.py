@@ -68,6 +68,14 @@ def test_listed_device_that_exists_already(oci, bundle):
     assert oci.output_of(bundle, "stat -c %t:%T /etc/dev") == "1:5\n"
 
 
+def test_a_device_that_is_listed_twice(oci, bundle):
+    node = {"path": "/dev/extra", "type": "c", "major": 1, "minor": 5}
+    bundle.linux["devices"] = [node, node]
+    assert oci.output_of(bundle, "stat -c %t:%T /dev/extra") == "1:5\n"
+    bundle.linux["devices"] = [node, {**node, "minor": 3}]
+    oci.run(bundle).failed("/linux/devices/1/path", "given twice")
+
+
 @pytest.mark.parametrize("make", [
     lambda path: os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 9)),
     lambda path: os.mknod(path, stat.S_IFBLK | 0o666, os.makedev(1, 5)),

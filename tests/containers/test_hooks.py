@@ -188,8 +188,7 @@ def test_what_hooks_print_stays_off_standard_output(oci, bundle, kind):
     container.wait()
     deleted = oci("delete", container.id)
     assert started.out == deleted.out == ""
-    if kind not in IN_CONTAINER:
-        assert container.output() == ""
+    assert container.output() == container.errors() == ""
 
 
 def test_hook_that_does_not_read_its_input(oci, bundle):
@@ -304,6 +303,7 @@ def test_failure_of_start_container_stops_the_container(oci, bundle, log, script
     shell_hook(bundle, "startContainer", script)
     container = oci.create(bundle.sh(f"touch {log}/ran"))
     oci("start", container.id).failed("startContainer", "/bin/sh", text)
+    assert container.output() == container.errors() == ""
     container.wait()
     assert container.status == "stopped" and not (log / "ran").exists()
     oci("start", container.id).failed("stopped")

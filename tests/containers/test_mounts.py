@@ -514,6 +514,27 @@ def test_readonly_paths_keep_the_flags_of_their_mount(oci, bundle):
         "nosuid" not in mounted(oci, bundle, "/proc").options
 
 
+def test_the_root_as_readonly_path(oci, bundle):
+    bundle.linux["readonlyPaths"] = ["/"]
+    assert oci.output_of(bundle, "touch /x 2>/dev/null || echo refused; touch /dev/shm/x && echo written") == \
+        "refused\nwritten\n"
+
+
+def test_what_is_mounted_below_a_readonly_path_stays_writable(oci, bundle):
+    (bundle.rootfs / "data").mkdir()
+    bundle.mount("/data/volume", "tmpfs", "tmpfs")
+    bundle.linux["readonlyPaths"] = ["/data"]
+    assert oci.output_of(bundle, "touch /data/x 2>/dev/null || echo refused; touch /data/volume/x && echo written") == \
+        "refused\nwritten\n"
+
+
+@pytest.mark.parametrize("member", ["maskedPaths", "readonlyPaths"])
+def test_a_path_through_a_file_is_not_protected_by_saying_nothing(oci, bundle, member):
+    bundle.linux[member] = ["/etc/passwd/"]
+    (bundle.rootfs / "etc/passwd").write_text("secret\n")
+    oci.run(bundle.sh("cat /etc/passwd")).failed("/etc/passwd/", "not a directory")
+
+
 def test_no_pivot(oci, bundle):
     (bundle.rootfs / "marker").write_text("here\n")
     completed = oci.run(bundle.sh("cat /marker; ls -d /../../marker; stat -c %F /dev/null"), "--no-pivot").succeeded()

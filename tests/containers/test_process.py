@@ -66,6 +66,8 @@ def test_home_comes_from_the_containers_passwd(oci, bundle, uid, home):
     bundle.process["env"] = ["PATH=/bin"]
     bundle.process["user"] = {"uid": uid, "gid": uid}
     assert oci.output_of(bundle, "echo $HOME") == home + "\n"
+    bundle.process["env"] = ["HOME=", "PATH=/bin"]  # as Docker has it in an image
+    assert oci.output_of(bundle) == home + "\n"
 
 
 def test_working_directory(oci, bundle):

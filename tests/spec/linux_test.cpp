@@ -192,8 +192,9 @@ INSTANTIATE_TEST_SUITE_P(
         bad_device(R"([{"path": "/x", "type": "p", "uid": 4294967295}])", "/0/uid", "from 0 to 4294967294"),
         bad_device(R"([{"path": "/x", "type": "p", "gid": "0"}])", "/0/gid",
                    "must be an integer from 0 to 4294967294, is a string"),
-        bad_device(R"([{"path": "/x/y", "type": "p"}, {"path": "/z", "type": "p"}, {"path": "/x//y", "type": "p"}])",
-                   "/2/path", R"(is given twice: "/x/y")")));
+        bad_device(
+            R"([{"path": "/x/y", "type": "p"}, {"path": "/z", "type": "p"}, {"path": "/x//y", "type": "p", "uid": 1}])",
+            "/2/path", R"(is given twice, as different devices: "/x/y")")));
 
 INSTANTIATE_TEST_SUITE_P(Paths, LinuxProblem,
                          testing::Values(BadConfig{{{"/linux/cgroupsPath", R"("/a/../b")"}},
