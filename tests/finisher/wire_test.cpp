@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the finisher and the other side say to each other: turns, the start gate, and exec's two halves.
+#include <fstream>
 #include <sched.h>
 
 #include "support.h"
@@ -150,12 +151,13 @@ TEST_F(FinisherGate, DiesOfSignalsWhileItWaits) {
 }
 
 TEST_F(FinisherGate, GivesStateAndEnvironmentToHooks) {
-    std::string const state(300000, 's'); // more than a pipe holds
-    auto plan =
-        gate_plan({hooks({"/bin/sh", "-c", "echo $A-$HOME $(wc -c); ls /proc/self/fd"}),
-                   hooks({"/bin/sh", "-c", "echo $A-$HOME $(head -c 2)"}, 5, {{"HOME=/hook", "PATH=/bin:/usr/bin"}})},
-                  execute({"sh", "-c", "test -c /proc/self/fd/3 && echo program"},
-                          {"A=a", "HOME=/process", "PATH=/bin:/usr/bin"}));
+    std::string const state(300000, 's');              // more than a pipe holds
+    auto const told = concat(folder_.path(), "/told"); // what they print is kept for errors
+    auto plan = gate_plan({hooks({"/bin/sh", "-c", "ls /proc/self/fd | cat >$0; echo $A-$HOME $(wc -c) >>$0", told}),
+                           hooks({"/bin/sh", "-c", "echo printed; echo $A-$HOME $(head -c 2) >>$0", told}, 5,
+                                 {{"HOME=/hook", "PATH=/bin:/usr/bin"}})},
+                          execute({"sh", "-c", "test -c /proc/self/fd/3 && echo program"},
+                                  {"A=a", "HOME=/process", "PATH=/bin:/usr/bin"}));
     StartOptions options; // the program inherits 3, hooks do not
     options.preserved = 1;
     options.before_exec = [] { ::dup2(0, 3); };
@@ -167,7 +169,9 @@ TEST_F(FinisherGate, GivesStateAndEnvironmentToHooks) {
     auto const failure = hear_at_gate(starter.get());
     EXPECT_FALSE(failure) << failure->text;
     EXPECT_EQ(running_->status(), 0);
-    EXPECT_EQ(running_->output(), "a-/process 300000\n0\n1\n2\n3\n-/hook ss\nprogram\n");
+    EXPECT_EQ(running_->output(), "program\n");
+    std::ifstream file(told);
+    EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), "0\n1\n2\n3\na-/process 300000\n-/hook ss\n");
 }
 
 TEST_F(FinisherGate, KillsAHookThatTakesTooLong) {
@@ -185,9 +189,10 @@ TEST_F(FinisherGate, TellsHowAHookFailed) {
         std::string end;
         int errno_value;
     };
-    for (auto const& [arguments, end, errno_value] :
-         std::vector<Case>{{{"/bin/sh", "-c", "kill -9 $$"}, "hook /bin/sh: killed by signal 9", 0},
-                           {{"/no/such/hook"}, "hook /no/such/hook: execve", ENOENT}}) {
+    for (auto const& [arguments, end, errno_value] : std::vector<Case>{
+             {{"/bin/sh", "-c", "kill -9 $$"}, "hook /bin/sh: killed by signal 9", 0},
+             {{"/bin/sh", "-c", "echo one; echo two >&2; exit 3"}, "hook /bin/sh: exit status 3: one two", 0},
+             {{"/no/such/hook"}, "hook /no/such/hook: execve", ENOENT}}) {
         listen_again();
         wait_at_gate(gate_plan({hooks(arguments)}, execute({"true"})));
         auto const starter = start();
