@@ -42,7 +42,5 @@ Result<kernel::Fd> take_source(Context& context, std::size_t index);
 Result<void> protect_host_device(int tree);
 /// Says so when a change of attributes failed because `path` is not the root of a mount.
 Result<void> explain_not_a_mount(Result<void> changed, std::string const& path);
-/// Whether a path does not exist: for operations that skip what is not there.
-bool is_missing(Error const& error);
 
 } // namespace oci::perform

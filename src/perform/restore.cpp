@@ -154,7 +154,8 @@ Result<void> add_namespaces(steps::BeginRestore const& operation, CriuFacts& fac
 Result<void> protect(steps::RestoredMount const& mount, int root) {
     auto const place = kernel::open_in_root(root, mount.path, O_PATH);
     if (!place)
-        return is_missing(place.error()) ? Result<void>() : Failure(place.error());
+        return place.error().errno_value == ENOENT || place.error().errno_value == ENOTDIR ? Result<void>()
+                                                                                           : Failure(place.error());
     if (mount.host_device && S_ISDIR(TRY(kernel::fstat(place->get())).st_mode))
         return {};
     auto const change = [&](std::uint64_t set, std::uint64_t clear, unsigned flags) -> Result<void> {

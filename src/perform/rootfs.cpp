@@ -108,10 +108,6 @@ Result<void> explain_not_a_mount(Result<void> changed, std::string const& path) 
     return changed;
 }
 
-bool is_missing(Error const& error) {
-    return error.errno_value == ENOENT || error.errno_value == ENOTDIR;
-}
-
 Result<void> apply(steps::IsolateMounts const& operation, Context& context) {
     auto isolated = kernel::set_root_propagation(operation.propagation);
     // The first thing that takes rights: a user who has none here got a user namespace without any.

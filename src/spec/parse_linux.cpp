@@ -3,6 +3,7 @@
 #include "readers.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include <sched.h>
@@ -128,7 +129,7 @@ std::int64_t read_device_number(Node const& node, bool needed) {
 std::vector<Device> read_devices(Node const& list) {
     constexpr std::uint32_t permission_bits = 07777;
     std::vector<Device> devices;
-    std::set<std::string> paths;
+    std::map<std::string, std::size_t> indexes; // by path
     for (auto const& entry : list.objects()) {
         Device device;
         auto const path = entry["path"];
@@ -144,9 +145,10 @@ std::vector<Device> read_devices(Node const& list) {
         device.gid = entry["gid"].number<std::uint32_t>(0, greatest_id).value_or(0);
         if (!device.path.empty())
             device.path = clean_path(device.path);
-        if (std::ranges::find(devices, device) != devices.end())
+        auto const [place, is_new] = indexes.emplace(device.path, devices.size());
+        if (!is_new && devices[place->second] == device)
             continue; // engines list what they are asked for twice
-        if (!device.path.empty() && !paths.insert(device.path).second)
+        if (!device.path.empty() && !is_new)
             path.problem("is given twice, as different devices: ", in_quotes(device.path));
         devices.push_back(std::move(device));
     }
